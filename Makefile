@@ -1,0 +1,76 @@
+# Everything runs in .venv, made here with PYTHON (3.11 or newer): make demo, make test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+RUN := $(BIN)/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-test demo test lint format bench coverage-study clean
+
+help:
+	@echo "make install         the package and what it needs, into $(VENV)"
+	@echo "make demo            install, then run the Michigan study and write its report"
+	@echo "make test            install the test tools too, then lint, type check and test"
+	@echo "make lint            ruff, mypy, import-linter"
+	@echo "make format          let ruff mend layout and imports"
+	@echo "make bench           time the share beside the bare numpy floor"
+	@echo "make coverage-study  simulate the coverage of the intervals, the full grid"
+	@echo "make clean           remove $(VENV), builds and caches; reports in runs/ stay"
+
+# ensurepip is looked for first: without it venv leaves a half-made environment behind.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is missing or older than 3.11. Install Python 3.11 or newer, or name one:" \
+	         "make $(or $(MAKECMDGOALS),install) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "make: $(PYTHON) cannot make an environment: its venv or ensurepip module is missing." \
+	         "On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing into $(VENV)"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing with the test tools into $(VENV)"
+	@$(PIP) install -c constraints.txt -e '.[test]'
+	@touch $(VENV)/.installed $@
+
+install: $(VENV)/.installed
+
+install-test: $(VENV)/.installed-test
+
+# 0: done; 3: done and written, and a gate of the review failed. Both are a finished demo.
+demo: install
+	@code=0; $(BIN)/attribution run designs/michigan-grants.toml || code=$$?; \
+	case $$code in \
+	  0) echo "demo: done, no gate failed (exit code 0)" ;; \
+	  3) echo "demo: done and written; a gate failed, see the findings in the report (exit code 3)" ;; \
+	  *) echo "demo: failed (exit code $$code)" >&2; exit $$code ;; \
+	esac
+
+lint: install-test
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	$(RUN) pytest
+
+format: install-test
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+bench: install-test
+	$(BIN)/python benchmarks/share.py
+
+coverage-study: install-test
+	$(BIN)/python tests/calibration/study.py
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,76 @@
+"""Say how much of a KPI's change a training program caused, how sure we are, and what that is worth."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attribution.core.cohort import Cohort as Cohort
+    from attribution.core.estimate import Estimate as Estimate
+    from attribution.core.finding import Finding as Finding
+    from attribution.core.interval import Draws as Draws
+    from attribution.core.interval import Interval as Interval
+    from attribution.core.panel import Panel as Panel
+    from attribution.design.load import load_design as load_design
+    from attribution.errors import AttributionError as AttributionError
+    from attribution.estimators.did import did as did
+    from attribution.estimators.prepost import prepost as prepost
+    from attribution.finance.costs import CostLedger as CostLedger
+    from attribution.finance.costs import CostLine as CostLine
+    from attribution.finance.costs import cost_ledger as cost_ledger
+    from attribution.finance.roi import Roi as Roi
+    from attribution.finance.roi import roi as roi
+    from attribution.inference.draws import bootstrap as bootstrap
+    from attribution.inference.factor import AttributionFactor as AttributionFactor
+    from attribution.inference.factor import attribution_factor as attribution_factor
+    from attribution.registry import dataset as dataset
+    from attribution.report import figures as figures
+    from attribution.report.write import write as write
+    from attribution.study.result import StudyResult as StudyResult
+    from attribution.study.review import review as review
+    from attribution.study.run import run as run
+
+_PUBLIC = {
+    "AttributionError": "errors",
+    "AttributionFactor": "inference.factor",
+    "Cohort": "core.cohort",
+    "CostLedger": "finance.costs",
+    "CostLine": "finance.costs",
+    "Draws": "core.interval",
+    "Estimate": "core.estimate",
+    "Finding": "core.finding",
+    "Interval": "core.interval",
+    "Panel": "core.panel",
+    "Roi": "finance.roi",
+    "StudyResult": "study.result",
+    "attribution_factor": "inference.factor",
+    "bootstrap": "inference.draws",
+    "cost_ledger": "finance.costs",
+    "dataset": "registry",
+    "did": "estimators.did",
+    "figures": "report",
+    "load_design": "design.load",
+    "prepost": "estimators.prepost",
+    "review": "study.review",
+    "roi": "finance.roi",
+    "run": "study.run",
+    "write": "report.write",
+}
+
+__all__ = list(_PUBLIC)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'attribution' has no attribute {name!r}")
+        if name == "figures":
+            value: Any = import_module("attribution.report.figures")
+        else:
+            value = getattr(import_module(f"attribution.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return [*__all__, "__version__"]

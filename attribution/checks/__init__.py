@@ -1,0 +1,1 @@
+"""Rules a reviewer can check: Evidence in, Finding out."""

@@ -1,0 +1,89 @@
+"""Were the arms alike before the training, and for how long were they watched?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from attribution.balance import baseline_balance
+from attribution.checks.evidence import Evidence, Rule
+from attribution.core.finding import Finding
+
+EQUIVALENCE = Rule(
+    "baseline_equivalence",
+    "|g| ≤ .05 fine; to .25 adjust; above .25 fail (randomised: warn)",
+    "What Works Clearinghouse (2022), Handbook 5.0",
+)
+
+PRE_PERIODS = Rule(
+    "pre_periods",
+    "at least 3 baseline periods for any claim about trends",
+    "Roth (2022), Pretest with caution, AER: Insights 4(3)",
+)
+
+
+def baseline_equivalence(evidence: Evidence) -> Finding:
+    """Compare the arms at baseline, KPI and declared covariates, in standard deviations."""
+    panel, estimate = evidence.panel, evidence.estimate
+    if panel is None or estimate is None:
+        return EQUIVALENCE.skipped("no data to compare the arms at baseline")
+    if not estimate.n.control.units:
+        return EQUIVALENCE.skipped(f"{estimate.method} has no comparison")
+    table = baseline_balance(panel, estimate)
+    sizes = table["g"].abs().to_numpy()
+    if np.isnan(sizes).any():
+        names = ", ".join(table.loc[np.isnan(sizes), "variable"])
+        return EQUIVALENCE.finding(
+            "warn",
+            "not computable",
+            f"the baseline difference of {names} has no standard deviation to be measured in",
+            "give the baseline of at least two units in each arm, with values that vary",
+        )
+    worst = int(np.argmax(sizes))
+    shown = "; ".join(
+        f"{name} {g:+.2f}".replace("-", "−") for name, g in zip(table["variable"], table["g"], strict=True)
+    )
+    observed = f"g: {shown}"
+    randomised = evidence.design is not None and evidence.design.assignment.mechanism == "random"
+    adjusted = estimate.outcome if estimate.method == "did" else ""
+    name = table["variable"].iloc[worst]
+    if sizes[worst] > 0.25:
+        return EQUIVALENCE.finding(
+            "warn" if randomised else "fail",
+            observed,
+            f"the arms differed by {sizes[worst]:.2f} standard deviations in {name} before the training",
+            "compare with units that were alike before: match or weight on the baseline, or choose another comparison",
+        )
+    open_ones = [str(one) for one, g in zip(table["variable"], sizes, strict=True) if g > 0.05 and one != adjusted]
+    if open_ones:
+        return EQUIVALENCE.finding(
+            "warn",
+            observed,
+            f"{', '.join(open_ones)} differed at baseline and nothing adjusts for it",
+            "adjust for what differed, or say in the limits why it does not matter",
+        )
+    if sizes[worst] > 0.05:
+        return EQUIVALENCE.finding(
+            "pass",
+            observed,
+            f"{name} differed by {sizes[worst]:.2f} standard deviations; the difference-in-differences adjusts for it",
+        )
+    return EQUIVALENCE.finding("pass", observed, "the arms were alike at baseline")
+
+
+def pre_periods(evidence: Evidence) -> Finding:
+    """Count the baseline periods, without which nothing can be said about trends."""
+    if evidence.estimate is not None:
+        count = len(evidence.estimate.n.baseline)
+    elif evidence.design is not None:
+        count = len(evidence.design.timing.baseline)
+    else:
+        return PRE_PERIODS.skipped("neither a design nor an estimate names a baseline")
+    observed = f"{count} baseline period{'s' if count != 1 else ''}"
+    if count >= 3:
+        return PRE_PERIODS.finding("pass", observed, "trends before the training can be looked at")
+    return PRE_PERIODS.finding(
+        "warn",
+        observed,
+        "whether both arms were on the same path before the training cannot be seen; the grade is C at best",
+        "add earlier periods to the baseline if they were recorded",
+    )

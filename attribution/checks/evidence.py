@@ -1,0 +1,53 @@
+"""What a check may look at, and how its finding is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from attribution.core.cohort import Cohort
+from attribution.core.estimate import Estimate
+from attribution.core.finding import Finding, Status
+from attribution.core.panel import Panel
+from attribution.design.schema import StudyDesign
+from attribution.finance.costs import CostLedger
+from attribution.inference.factor import AttributionFactor
+from attribution.registry import CHECKS, load
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """A study as far as it goes: all but the design may be missing; a check then says what it lacks."""
+
+    design: StudyDesign | None = None
+    panel: Panel | None = None
+    cohort: Cohort | None = None
+    estimate: Estimate | None = None
+    factor: AttributionFactor | None = None
+    ledger: CostLedger | None = None
+
+
+Check: TypeAlias = Callable[[Evidence], Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What every finding of one check has in common: its id, threshold and source."""
+
+    id: str
+    threshold: str
+    source: str
+
+    def finding(self, status: Status, observed: str, message: str, remedy: str = "") -> Finding:
+        """Return the finding of this rule."""
+        return Finding(self.id, status, observed, self.threshold, self.source, message, remedy)
+
+    def skipped(self, reason: str) -> Finding:
+        """Return the finding that says why the rule could not be applied."""
+        return self.finding("skipped", "", reason)
+
+
+def review_evidence(evidence: Evidence) -> tuple[Finding, ...]:
+    """Apply every check of the registry, in its order."""
+    return tuple(load(CHECKS, name, kind="check")(evidence) for name in CHECKS)

@@ -1,0 +1,50 @@
+"""Can the share of the change be estimated, and did the draws succeed?"""
+
+from __future__ import annotations
+
+from attribution.checks.evidence import Evidence, Rule
+from attribution.core.finding import Finding
+
+ESTIMABLE = Rule(
+    "share_estimable",
+    "the observed change is distinguishable from 0, so that the share's set is bounded",
+    "Fieller (1954), Some problems in interval estimation",
+)
+
+FAILED = Rule("draws_failed", "at most 5% of the bootstrap draws fail", "house rule")
+
+
+def share_estimable(evidence: Evidence) -> Finding:
+    """Say whether the share has a bounded confidence set."""
+    factor = evidence.factor
+    if factor is None:
+        return ESTIMABLE.skipped("no data to estimate a share from")
+    if factor.estimable:
+        return ESTIMABLE.finding(
+            "pass",
+            f"set {factor.interval}",
+            "the share can be quoted with its set",
+        )
+    return ESTIMABLE.finding(
+        "warn",
+        f"kind {factor.interval.kind}",
+        f"share not estimable: {factor.reason}",
+        "go on with the effect alone; a longer follow-up or more units may separate the change from noise",
+    )
+
+
+def draws_failed(evidence: Evidence) -> Finding:
+    """Count bootstrap draws that could not be computed."""
+    if evidence.factor is None or evidence.factor.raw_draws is None:
+        return FAILED.skipped("there are no bootstrap draws")
+    draws = evidence.factor.raw_draws
+    share = draws.failed / len(draws)
+    observed = f"{draws.failed} of {len(draws):,}"
+    if share > 0.05:
+        return FAILED.finding(
+            "fail",
+            observed,
+            "too many resamples empty an arm or a period for the draws to be trusted",
+            "add clusters to the smaller arm, or leave out periods that few were observed in",
+        )
+    return FAILED.finding("pass", observed, "the draws succeeded")

@@ -1,0 +1,1 @@
+"""The nouns: panel, cohort, estimate, interval, finding."""

@@ -1,0 +1,283 @@
+"""The estimate: values, how they move with every cluster, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from attribution.core.flow import Flow
+from attribution.core.interval import Interval
+from attribution.core.panel import Direction, Scale
+from attribution.errors import MethodError
+from attribution.numerics.ratio import RatioProblem, fieller
+from attribution.numerics.variance import cluster_sums, contrast_variance, welch_df
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+UNTRAINED_LEVEL = "untrained_level"
+"""The term that percent effects divide by; it travels with the estimate but is shown on request only."""
+
+
+class Replay(Protocol):
+    """A map of weights: `weights[n_draws, n_clusters]` to `values[n_draws, n_terms]`, every estimated step redone."""
+
+    def __call__(self, weights: Floats) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A linear combination of terms: value, standard error (NaN where undefined), degrees of freedom."""
+
+    value: float
+    std_error: float
+    df: float
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A relative effect: 0.1 is ten percent. `interval` is its own set, `reason` why there is none."""
+
+    estimate: float
+    interval: Interval
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """Values of `terms` with their influence, covariance layers and the map of weights that made them.
+
+    `influence[n_rows, n_terms]` is the derivative at weights 1 in sum form: estimate − truth is about its column
+    sum, and a row that does not enter is 0. `rows` says what a row is; `clusters` maps rows to columns of `replay` (−1:
+    does not enter), `strata` columns to strata. `covariance[n_strata, n_terms, n_terms]` with `stratum_df` gives
+    the standard error and df of any contrast; a variance chosen by name has one layer. Values are in KPI units,
+    not signed by `direction`. `outcome_range` is the smallest and largest KPI value that entered.
+    """
+
+    method: str
+    estimand: str
+    outcome: str
+    terms: tuple[str, ...]
+    values: Floats
+    influence: Floats = field(repr=False)
+    rows: Literal["units", "periods"]
+    clusters: NDArray[np.int32] = field(repr=False)
+    strata: NDArray[np.int32] = field(repr=False)
+    stratum_names: tuple[str, ...]
+    covariance: Floats = field(repr=False)
+    stratum_df: Floats
+    variance: str
+    n: Flow = field(repr=False)
+    direction: Direction
+    scale: Scale
+    outcome_range: tuple[float, float]
+    replay: Replay | None = field(repr=False)
+    no_replay: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def main(self) -> str:
+        """The term the estimate is about: `effect`, or the first one where there is no effect."""
+        return "effect" if "effect" in self.terms else self.terms[0]
+
+    def value(self, term: str) -> float:
+        """Return one term's value; raises `MethodError` for a term the estimate does not have."""
+        return float(self.values[self._index(term)])
+
+    def contrast(self, weights: Mapping[str, float]) -> Contrast:
+        """Return a linear combination of terms with its standard error and Welch–Satterthwaite df.
+
+        A contrast whose variance is exactly 0 has no standard error: NaN, never 0.
+        """
+        vector = np.zeros(len(self.terms))
+        for term, weight in weights.items():
+            vector[self._index(term)] = weight
+        layers = contrast_variance(self.covariance, vector[None, :])
+        variance = float(layers.sum())
+        # Rounding leaves a trace of about eps² of the KPI's magnitude where the variance is 0 in exact arithmetic.
+        magnitude = max(abs(end) for end in self.outcome_range) * float(np.abs(vector).sum())
+        if not variance > (1e-13 * magnitude) ** 2:
+            return Contrast(float(vector @ self.values), np.nan, np.nan)
+        return Contrast(
+            float(vector @ self.values), float(np.sqrt(variance)), float(welch_df(layers, self.stratum_df)[0])
+        )
+
+    def std_error(self, term: str) -> float:
+        """Return one term's standard error, NaN where it is undefined."""
+        return self.contrast({term: 1.0}).std_error
+
+    def interval(self, level: float = 0.95, *, term: str | None = None) -> Interval:
+        """Return the t interval of a term, the effect unless named; `undefined` where its variance is.
+
+        Raises `MethodError` for a level outside (0, 1) or a term the estimate does not have.
+        """
+        if not 0 < level < 1:
+            raise MethodError(f"level is {level!r}", where="Estimate.interval", remedy="give a level between 0 and 1")
+        found = self.contrast({term or self.main: 1.0})
+        half_width = float(stdtrit(found.df, (1 + level) / 2)) * found.std_error
+        return Interval.around(found.value, half_width, level=level, method=self.variance)
+
+    def tidy(self, level: float = 0.95, *, hidden: bool = False) -> pd.DataFrame:
+        """Return one row per term: `term, estimate, std_error, statistic, p_value, conf_low, conf_high`.
+
+        `hidden=True` adds the terms that only serve percent effects.
+        """
+        import pandas as pd
+
+        rows = []
+        for term in self.terms if hidden else self.shown_terms:
+            found = self.contrast({term: 1.0})
+            interval = self.interval(level, term=term)
+            statistic = found.value / found.std_error
+            p_value = 2 * float(stdtr(found.df, -abs(statistic)))
+            rows.append((term, found.value, found.std_error, statistic, p_value, interval.low, interval.high))
+        columns = ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def shown_terms(self) -> tuple[str, ...]:
+        """The terms a reader sees."""
+        return tuple(term for term in self.terms if term != UNTRAINED_LEVEL)
+
+    def vcov(self, cluster: NDArray[np.int32] | None = None) -> pd.DataFrame:
+        """Return the covariance matrix of the terms.
+
+        With `cluster`, one integer code per row, it is recomputed from the influence, clustered by these
+        codes with the factor G/(G−1) (CR1), whatever the estimate's own variance is.
+        """
+        import pandas as pd
+
+        if cluster is None:
+            total = self.covariance.sum(axis=0)
+        else:
+            codes = np.asarray(cluster)
+            if codes.shape != self.clusters.shape:
+                raise MethodError(
+                    f"cluster has shape {codes.shape} for {len(self.clusters)} {self.rows}",
+                    where="Estimate.vcov",
+                    remedy="give one cluster code per row of the panel's units, in their order",
+                )
+            _, dense = np.unique(codes, return_inverse=True)
+            dense = np.where(self.clusters >= 0, dense, -1).astype(np.int32)
+            used = len(np.unique(dense[dense >= 0]))
+            sums = cluster_sums(self.influence, dense, int(dense.max()) + 1)
+            total = sums.T @ sums * (used / (used - 1)) if used > 1 else np.full_like(sums.T @ sums, np.nan)
+        return pd.DataFrame(total, index=list(self.terms), columns=list(self.terms))
+
+    def combine(self, weights: Mapping[str, Mapping[str, float]]) -> Estimate:
+        """Return an estimate of linear combinations, `{"new term": {"term": weight, …}}`, without refitting."""
+        matrix = np.zeros((len(self.terms), len(weights)))
+        for column, parts in enumerate(weights.values()):
+            for term, weight in parts.items():
+                matrix[self._index(term), column] = weight
+        return Estimate(
+            method=self.method,
+            estimand=self.estimand,
+            outcome=self.outcome,
+            terms=tuple(weights),
+            values=self.values @ matrix,
+            influence=self.influence @ matrix,
+            rows=self.rows,
+            clusters=self.clusters,
+            strata=self.strata,
+            stratum_names=self.stratum_names,
+            covariance=matrix.T @ self.covariance @ matrix,
+            stratum_df=self.stratum_df,
+            variance=self.variance,
+            n=self.n,
+            direction=self.direction,
+            scale=self.scale,
+            outcome_range=self.outcome_range,
+            replay=None if self.replay is None else Combined(self.replay, matrix),
+            no_replay=self.no_replay,
+            notes=self.notes,
+        )
+
+    def percent(self, level: float = 0.95, *, term: str | None = None) -> Percent:
+        """Return a term in percent of the level the trained would have had untrained (0.1 is 10%).
+
+        On the linear scale the effect over the untrained level, with its Fieller set; on the log scale
+        exp(τ) − 1 with the transformed ends of τ's interval (for every term). `undefined`, with the reason, where
+        the level is within noise of 0 or the KPI takes both signs.
+        """
+        name = term or self.main
+        if self.scale == "log":
+            inner = self.interval(level, term=name)
+            ends = Interval(
+                float(np.expm1(inner.low)), float(np.expm1(inner.high)), level, inner.kind, "exp(τ) − 1 of the interval"
+            )
+            return Percent(float(np.expm1(self.value(name))), ends)
+        reason = self._no_percent(level)
+        if reason:
+            return Percent(float("nan"), Interval.undefined(level=level, method="fieller"), reason)
+        found = fieller(self.ratio_problem(name, UNTRAINED_LEVEL, level))
+        return Percent(
+            self.value(name) / self.value(UNTRAINED_LEVEL),
+            Interval(found.low, found.high, level, found.kind, "fieller"),
+            found.reason,
+        )
+
+    def _no_percent(self, level: float) -> str:
+        if UNTRAINED_LEVEL not in self.terms:
+            return f"{self.method} does not estimate the level the trained would have had untrained"
+        if self.outcome_range[0] < 0 < self.outcome_range[1]:
+            return f"{self.outcome} takes both signs, so that a percentage of its level has no meaning"
+        if 0.0 in self.interval(level, term=UNTRAINED_LEVEL):
+            return f"the untrained level of {self.outcome} is within noise of 0"
+        return ""
+
+    def ratio_problem(self, numerator: str, denominator: str, level: float) -> RatioProblem:
+        """Return numerator and denominator with their joint covariance, ready for a ratio's confidence set."""
+        pair = [self._index(numerator), self._index(denominator)]
+        return RatioProblem(
+            numerator=float(self.values[pair[0]]),
+            denominator=float(self.values[pair[1]]),
+            covariance=self.covariance[:, pair][:, :, pair],
+            df=self.stratum_df,
+            level=level,
+        )
+
+    def cluster_influence(self) -> Floats:
+        """Return the influence summed within cluster, `[n_clusters, n_terms]`, in the order of replay's columns."""
+        return cluster_sums(self.influence, self.clusters, len(self.strata))
+
+    def _index(self, term: str) -> int:
+        if term not in self.terms:
+            raise MethodError(
+                f"there is no term {term!r}",
+                where=f"estimate {self.method}",
+                remedy=f"choose one of {', '.join(self.terms)}",
+            )
+        return self.terms.index(term)
+
+    def __repr__(self) -> str:
+        parts = []
+        for term in self.shown_terms:
+            parts.append(f"{term} {self.value(term):.5g} (SE {self.std_error(term):.4g})")
+        return f"Estimate({self.method!r}, {self.outcome!r}: {', '.join(parts)}; {self.n})"
+
+    def _repr_html_(self) -> str:
+        from attribution.core.display import table_html
+
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        title = f"{self.method}: {self.estimand} on {self.outcome}, {self.n}; variance {self.variance}"
+        return table_html(self.tidy(), caption=title) + (f"<ul>{notes}</ul>" if notes else "")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Combined:
+    """A map of weights followed by a fixed linear combination of its terms."""
+
+    replay: Replay
+    matrix: Floats
+
+    def __call__(self, weights: Floats) -> Floats:
+        return self.replay(weights) @ self.matrix

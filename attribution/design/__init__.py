@@ -1,0 +1,1 @@
+"""The design file: its schema, and nothing else."""

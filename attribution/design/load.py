@@ -1,0 +1,163 @@
+"""Read a design file: all of it or nothing, with every fault of the file in one error."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from attribution.design.draft import Draft
+from attribution.design.fields import ID_PATTERN
+from attribution.design.messages import is_echo, problem
+from attribution.design.rules import broken_rules
+from attribution.design.schema import TABLES, Analysis, DesignFile, DesignSource, StudyDesign
+from attribution.errors import DesignError, Problem
+
+MAX_BYTES = 1_000_000
+MAX_PROBLEMS = 100
+MAX_DEPTH = 8
+
+
+def load_design(path: str | os.PathLike[str]) -> StudyDesign:
+    """Read and check a design file; a design that is returned holds to every rule.
+
+    Parameters
+    ----------
+    path
+        A TOML file, UTF-8, at most 1 MB. Relative paths in it are relative to its folder.
+
+    Raises
+    ------
+    DesignError
+        The file cannot be read, or it breaks a rule; `problems` lists every fault (of more than 100, the first 100 and
+        how many there are) with the key's path, what was found, what was expected, and the remedy.
+
+    Examples
+    --------
+    >>> design = load_design("designs/michigan-grants.toml")
+    >>> design.study.id, design.kpi[0].scale, design.timing.baseline
+    ('michigan-grants', 'log', (1987,))
+    """
+    file = os.fspath(path)
+    content = _read(file)
+    tables = _prepare(file, _parse(file, content))
+    faults: frozenset[tuple[str | int, ...]] = frozenset()
+    problems: list[Problem] = []
+    design: DesignFile | None = None
+    try:
+        design = DesignFile.model_validate(tables)
+    except ValidationError as error:
+        details = [detail for detail in error.errors(include_url=False) if not is_echo(detail)]
+        faults = frozenset(_key(detail["loc"]) for detail in details)
+        problems = [problem(detail) for detail in details[: MAX_PROBLEMS + 1]]
+        left_out = len(details) - len(problems)
+    else:
+        left_out = 0
+    problems += broken_rules(Draft(tables, faults))
+    if design is None or problems:
+        raise DesignError(file, _at_most(sorted(problems, key=_place), left_out))
+    source = DesignSource(path=Path(file), digest=hashlib.sha256(content).hexdigest())
+    checked = {name: getattr(design, name) for name in DesignFile.model_fields}
+    return StudyDesign.model_construct(set(design.model_fields_set | {"source"}), **checked, source=source)
+
+
+def _refuse(file: str, what: str, remedy: str) -> DesignError:
+    return DesignError(file, [Problem("file", what, remedy)])
+
+
+def _read(file: str) -> bytes:
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _refuse(file, "there is no such file", "check the path; it is relative to the current folder") from None
+    except OSError as error:
+        raise _refuse(file, f"the file cannot be read: {error.strerror}", "name a file that can be read") from None
+    except ValueError as error:
+        raise _refuse(file, f"this is not a path: {error}", "name a file") from None
+    if len(content) > MAX_BYTES:
+        raise _refuse(file, f"the file has more than {MAX_BYTES:,} bytes", "keep data out of the design file")
+    return content
+
+
+def _parse(file: str, content: bytes) -> dict[str, Any]:
+    try:
+        # Some editors begin a UTF-8 file with a byte-order mark.
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"the file is not UTF-8 (line {line}, byte {error.start})"
+        raise _refuse(file, what, "save it as UTF-8") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _refuse(file, f"the file is not TOML: {error}", "mend the line; texts are in quotes") from None
+    except (ValueError, RecursionError):
+        # An integer of thousands of digits, arrays in arrays without end.
+        what = "the file holds a number or a nesting too large to read"
+        raise _refuse(file, what, "a design needs no such value") from None
+
+
+def _prepare(file: str, parsed: dict[str, Any]) -> dict[str, Any]:
+    """Return the file's tables as the models hold them: arrays as tuples, options apart, the one KPI filled in."""
+    tables: dict[str, Any] = {name: _frozen(file, value, 0) for name, value in parsed.items()}
+    only = _only_kpi(tables.get("kpi"))
+    for name in ("analysis", "valuation"):
+        if isinstance(tables.get(name), tuple):
+            rows = [row | {"kpi": row.get("kpi", only)} if _needs(row, only) else row for row in tables[name]]
+            tables[name] = tuple(rows)
+    if isinstance(tables.get("analysis"), tuple):
+        tables["analysis"] = tuple(_split(row) if isinstance(row, dict) else row for row in tables["analysis"])
+    return tables
+
+
+def _frozen(file: str, value: Any, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise _refuse(file, f"tables or arrays are nested more than {MAX_DEPTH} deep", "a design needs no such value")
+    if isinstance(value, list):
+        return tuple(_frozen(file, item, depth + 1) for item in value)
+    if isinstance(value, dict):
+        return {key: _frozen(file, item, depth + 1) for key, item in value.items()}
+    return value
+
+
+def _only_kpi(kpis: Any) -> str | None:
+    if not (isinstance(kpis, tuple) and len(kpis) == 1 and isinstance(kpis[0], dict)):
+        return None
+    written = kpis[0].get("id")
+    # Where the id itself is at fault, one problem is enough: what refers to it is not blamed as well.
+    return written if isinstance(written, str) and re.fullmatch(ID_PATTERN, written) else "kpi"
+
+
+def _needs(row: Any, only: str | None) -> bool:
+    return isinstance(row, dict) and "kpi" not in row and only is not None
+
+
+def _split(row: dict[str, Any]) -> dict[str, Any]:
+    own = [name for name in Analysis.model_fields if name != "options"]
+    options = {key: value for key, value in row.items() if key not in own}
+    return {key: row[key] for key in own if key in row} | {"options": options}
+
+
+def _key(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Return the path of the key that holds a fault: without the place inside an array of values."""
+    return loc[:3] if len(loc) > 1 and isinstance(loc[1], int) else loc[:2]
+
+
+def _place(found: Problem) -> int:
+    """Return the place of a problem's table in the file; stable sorting keeps the order within a table."""
+    table = found.key.partition(".")[0].partition("[")[0]
+    return list(TABLES).index(table) if table in TABLES else -1
+
+
+def _at_most(problems: list[Problem], left_out: int) -> list[Problem]:
+    more = len(problems) + left_out - MAX_PROBLEMS
+    if more <= 0:
+        return problems
+    rest = Problem("file", f"{more:,} more problems are not listed", "mend these first, then check again")
+    return [*problems[:MAX_PROBLEMS], rest]

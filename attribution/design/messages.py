@@ -1,0 +1,160 @@
+"""A fault of a design file in words: the key's path, what was found, what was expected, and the remedy."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from attribution.design.fields import PATTERNS
+from attribution.design.schema import ARRAYS, TABLES, DesignFile
+from attribution.errors import Problem
+
+Path = Sequence[str | int]
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LONGEST_ECHO = 60
+_LARGEST_ECHO = 10**18
+
+# Pydantic's type of an error -> what was expected, and the remedy.
+_KINDS = {
+    "string_type": ("a text", "put the value in quotes"),
+    "int_type": ("a whole number", "write it in digits, without quotes and without a decimal point"),
+    "float_type": ("a number", "write it in digits, without quotes, such as 0.95"),
+    "finite_number": ("a finite number", "write it in digits, such as 0.95"),
+    "bool_type": ("true or false", "write true or false, without quotes"),
+    "date_type": ("a date", "write it without quotes, such as 2026-01-31"),
+    "tuple_type": ("an array", "write it in square brackets, such as [1987]"),
+}
+_SHAPES = ("model_type", "tuple_type")
+_BOUNDS = {
+    "greater_than": ("gt", "a number above {}"),
+    "greater_than_equal": ("ge", "a number of at least {}"),
+    "less_than": ("lt", "a number below {}"),
+    "less_than_equal": ("le", "a number of at most {}"),
+    "string_too_short": ("min_length", "a text of at least {} character"),
+    "string_too_long": ("max_length", "a text of at most {} characters"),
+    "too_short": ("min_length", "at least {} entry"),
+    "too_long": ("max_length", "at most {} entries"),
+}
+
+
+def key_path(path: Path) -> str:
+    """Return a path as a reader writes it: `analysis[2].variance`."""
+    written = ""
+    for part in path:
+        if isinstance(part, int):
+            written += f"[{part}]"
+        else:
+            written += ("." if written else "") + (part if _BARE_KEY.fullmatch(part) else echo(part))
+    return written
+
+
+def echo(value: object) -> str:
+    """Return a value of the file, short enough to print on one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return repr(value if len(value) <= _LONGEST_ECHO else value[:_LONGEST_ECHO] + "…")
+    if isinstance(value, int) and abs(value) > _LARGEST_ECHO:
+        return "a huge integer"
+    if isinstance(value, (int, float, datetime.date, datetime.time)):
+        return str(value)
+    if isinstance(value, dict):
+        return f"a table of {len(value)} keys"
+    if isinstance(value, (list, tuple)):
+        return f"an array of {len(value)} entries"
+    return f"a {type(value).__name__}"
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Return the remedy of an unknown name: the nearest known one, if any is near."""
+    near = get_close_matches(name[:_LONGEST_ECHO], list(known), n=1) if isinstance(name, str) else []
+    return f"did you mean {near[0]!r}?" if near else "choose one of these"
+
+
+def not_known(key: str, value: object, known: Iterable[str]) -> Problem:
+    """Return the problem of a value that is none of the known names."""
+    known = list(known)
+    return Problem(key, f"found {echo(value)}, expected one of {', '.join(known)}", nearest(value, known))
+
+
+def keys_of(table: type[BaseModel]) -> list[str]:
+    """Return the keys of a table as they stand in the file."""
+    return [field.alias or name for name, field in table.model_fields.items()]
+
+
+def is_echo(error: ErrorDetails) -> bool:
+    """Say whether an error only follows from others: an array that is too short because its entries are faulty."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
+
+
+def problem(error: ErrorDetails, *, key: str | None = None) -> Problem:
+    """Return pydantic's error as a problem; `key` is the path where the error's own does not begin at the file."""
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if key is None:
+        loc = error["loc"]
+        key = key_path(loc)
+        if kind == "extra_forbidden":
+            return _unknown(loc)
+        if kind == "missing":
+            return _missing(loc)
+        if kind in _SHAPES and (len(loc) == 1 or (len(loc) == 2 and isinstance(loc[1], int))):
+            return _shape(loc, value)
+    if kind == "design":
+        return Problem(key, f"found {echo(value)}, expected {context['expected']}", context["remedy"])
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", context["expected"])
+        return not_known(key, value, known)
+    if kind == "string_pattern_mismatch":
+        expected = PATTERNS[context["pattern"]]
+        return Problem(key, f"found {echo(value)}, expected {expected}", "choose another, or shorten it")
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return Problem(
+            key, f"found {echo(value)}, expected {words.format(_bound(context[name]))}", "bring it into these bounds"
+        )
+    expected, remedy = _KINDS.get(kind, (error["msg"].lower(), "write a value of this kind"))
+    return Problem(key, f"found {echo(value)}, expected {expected}", remedy)
+
+
+def _bound(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _unknown(loc: Path) -> Problem:
+    name = loc[-1]
+    if len(loc) == 1:
+        heads = [f"[[{table}]]" if table in ARRAYS else f"[{table}]" for table in TABLES]
+        what = f"unknown table or key {echo(name)}, expected schema, {', '.join(heads)}"
+        known = ["schema", *TABLES]
+    else:
+        known = keys_of(TABLES[str(loc[0])])
+        what = f"unknown key {echo(name)}, expected one of {', '.join(known)}"
+    homes = [f"[{table}]" for table, model in TABLES.items() if name in keys_of(model)]
+    hint = f"{echo(name)} is a key of {', '.join(homes)}" if homes else nearest(name, known)
+    return Problem(key_path(loc), what, f"{hint}; rename the key, move it or take it out")
+
+
+def _missing(loc: Path) -> Problem:
+    name = str(loc[-1])
+    if len(loc) == 1 and name in TABLES:
+        head = f"[[{name}]]" if name in ARRAYS else f"[{name}]"
+        required = [key for key, field in TABLES[name].model_fields.items() if field.is_required()]
+        what = f"the table {head} is missing, expected {DesignFile.model_fields[name].description}"
+        return Problem(name, what, f"add {head} with {', '.join(required)}")
+    table = DesignFile if len(loc) == 1 else TABLES[str(loc[0])]
+    said = {field.alias or key: field.description for key, field in table.model_fields.items()}[name]
+    return Problem(key_path(loc), f"the key is missing, expected {said}", f"add {name} = …")
+
+
+def _shape(loc: Path, value: object) -> Problem:
+    name = str(loc[0])
+    several = name in ARRAYS
+    head = f"[[{name}]]" if several else f"[{name}]"
+    what = f"found {echo(value)}, expected {'tables' if several else 'one table'} written {head}"
+    return Problem(key_path(loc), what, f"write {head} on a line of its own, its keys below it")

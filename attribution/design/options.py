@@ -1,0 +1,94 @@
+"""The options of an analysis: the keyword-only parameters of its method, checked by their annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from attribution import registry
+from attribution.design.draft import Draft
+from attribution.design.fields import Window
+from attribution.design.messages import echo, key_path, nearest, not_known, problem
+from attribution.design.schema import Analysis, Inference, Timing
+from attribution.design.windows import order_problems
+from attribution.errors import Problem
+
+WINDOWS = ("baseline", "followup")
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+@cache
+def options_of(method: Callable[..., Any]) -> dict[str, registry.Option]:
+    """Return a method's options by name."""
+    return {option.name: option for option in registry.options(method)}
+
+
+@cache
+def adapter(method: Callable[..., Any], name: str) -> TypeAdapter[Any]:
+    """Return the check of an option; a window holds the periods of `[timing]`, whatever sequence the method takes."""
+    annotation = Window if name in WINDOWS else options_of(method)[name].annotation
+    return TypeAdapter(annotation, config=_STRICT)
+
+
+def option_problems(draft: Draft) -> Iterator[Problem]:
+    """Yield the faults of every analysis: an unknown method, an unknown or missing option, a value of another kind."""
+    for key, analysis in draft.rows(Analysis, "method"):
+        if analysis.method not in registry.ESTIMATORS:
+            yield not_known(f"{key}.method", analysis.method, registry.ESTIMATORS)
+            continue
+        method = registry.load(registry.ESTIMATORS, analysis.method, kind="method")
+        known_options = options_of(method)
+        faulty = set()
+        for name, value in analysis.options.items():
+            found = _fault(f"{key}.{key_path([name])}", analysis, method, name, value)
+            if found is not None:
+                faulty.add(name)
+                yield found
+        for name, option in known_options.items():
+            if option.required and name not in registry.FROM_DESIGN and name not in analysis.options:
+                what = f"the key is missing, expected an option that {analysis.method!r} requires"
+                yield Problem(f"{key}.{name}", what, f"add {name} = …")
+        if not faulty.intersection(WINDOWS):
+            yield from _own_windows(key, analysis, draft)
+
+
+def _fault(key: str, analysis: Analysis, method: Callable[..., Any], name: str, value: Any) -> Problem | None:
+    known = options_of(method)
+    if name not in known:
+        own = [name for name in Analysis.model_fields if name != "options"]
+        what = f"unknown key {echo(name)}, expected {', '.join(own)} or an option of {analysis.method!r}: {', '.join(known)}"
+        return Problem(key, what, f"{nearest(name, [*own, *known])}; rename the key or take it out")
+    try:
+        adapter(method, name).validate_python(value)
+    except ValidationError as error:
+        return problem(error.errors(include_url=False)[0], key=key)
+    return None
+
+
+def _own_windows(key: str, analysis: Analysis, draft: Draft) -> Iterator[Problem]:
+    if not any(name in analysis.options for name in WINDOWS):
+        return
+    for _, timing in draft.rows(Timing, *WINDOWS):
+        baseline = analysis.options.get("baseline", timing.baseline)
+        followup = analysis.options.get("followup", timing.followup)
+        yield from order_problems(key, baseline, followup)
+
+
+def variance_problems(draft: Draft) -> Iterator[Problem]:
+    """Yield the fault of `[inference] variance` where a method that takes it does not know it."""
+    for key, inference in draft.rows(Inference, "variance"):
+        if "variance" not in inference.model_fields_set:
+            return
+        for _, analysis in draft.rows(Analysis, "method"):
+            if analysis.method not in registry.ESTIMATORS or "variance" in analysis.options:
+                continue
+            method = registry.load(registry.ESTIMATORS, analysis.method, kind="method")
+            if "variance" not in options_of(method):
+                continue
+            found = _fault(f"{key}.variance", analysis, method, "variance", inference.variance)
+            if found is not None:
+                yield found
+                return

@@ -1,0 +1,204 @@
+"""The rules that look at several keys of a design file; each yields a problem for each violation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from attribution.design.draft import Draft
+from attribution.design.messages import echo, not_known
+from attribution.design.options import option_problems, variance_problems
+from attribution.design.schema import (
+    Analysis,
+    Columns,
+    Cost,
+    Data,
+    Kpi,
+    Study,
+    Timing,
+    Valuation,
+)
+from attribution.design.windows import window_problems
+from attribution.errors import Problem
+from attribution.registry import DATASETS
+
+Rule = Callable[[Draft], Iterator[Problem]]
+
+
+def _data(draft: Draft) -> Iterator[Problem]:
+    for key, data in draft.rows(Data, "source", "path", "name"):
+        needed, other = ("path", "name") if data.source == "file" else ("name", "path")
+        if getattr(data, needed) is None:
+            what = f"source is {data.source!r}, expected {needed}"
+            yield Problem(f"{key}.{needed}", what, f"add {needed} = '…' to [data]")
+        if getattr(data, other) is not None:
+            what = f"found {other} beside source = {data.source!r}, expected only {needed}"
+            yield Problem(f"{key}.{other}", what, f"take {other} out, or change the source")
+        if data.source == "dataset" and data.name is not None and data.name not in DATASETS:
+            yield not_known(f"{key}.name", data.name, DATASETS)
+
+
+def _columns(draft: Draft) -> Iterator[Problem]:
+    for key, columns in draft.rows(Columns, "adopted", "trained"):
+        if (columns.adopted is None) == (columns.trained is None):
+            found = "neither" if columns.adopted is None else "both"
+            what = f"found {found} of adopted and trained, expected exactly one"
+            remedy = "name the column of the first trained period (adopted), or the 0/1 column per period (trained)"
+            yield Problem(f"{key}.adopted", what, remedy)
+
+
+def _unique_ids(draft: Draft) -> Iterator[Problem]:
+    kpis = [(key, kpi.id) for key, kpi in draft.rows(Kpi, "id")]
+    analyses = [(key, analysis.id) for key, analysis in draft.rows(Analysis, "id")]
+    for ids in (kpis, analyses):
+        seen: dict[str, str] = {}
+        for key, own in ids:
+            if own in seen:
+                what = f"found {own!r}, which {seen[own]} has already; expected an id of its own"
+                yield Problem(f"{key}.id", what, "give each its own id")
+            seen.setdefault(own, key)
+
+
+def _references(draft: Draft) -> Iterator[Problem]:
+    kpis = draft.all_rows(Kpi, "id")
+    if kpis is None:
+        return
+    known = list(dict.fromkeys(kpi.id for _, kpi in kpis))
+    analyses = [(key, analysis.kpi) for key, analysis in draft.rows(Analysis, "kpi")]
+    valuations = [(key, valuation.kpi) for key, valuation in draft.rows(Valuation, "kpi")]
+    for key, named in analyses + valuations:
+        if named not in known:
+            yield not_known(f"{key}.kpi", named, known)
+
+
+def _kpis(draft: Draft) -> Iterator[Problem]:
+    for key, kpi in draft.rows(Kpi, "expected_effect", "effect_source"):
+        if kpi.expected_effect is not None and kpi.effect_source is None:
+            what = f"expected_effect is {echo(kpi.expected_effect)} without effect_source, expected its source"
+            yield Problem(f"{key}.effect_source", what, "say where the expected effect comes from")
+    roles = draft.all_rows(Kpi, "role")
+    if roles and all(kpi.role != "primary" for _, kpi in roles):
+        yield Problem("kpi", "found no KPI of role 'primary', expected at least one", "set role = 'primary'")
+
+
+def _primary_analyses(draft: Draft) -> Iterator[Problem]:
+    kpis = draft.all_rows(Kpi, "id", "role")
+    analyses = draft.all_rows(Analysis, "kpi", "role")
+    if kpis is None or analyses is None:
+        return
+    count = Counter(analysis.kpi for _, analysis in analyses if analysis.role == "primary")
+    for key, kpi in {kpi.id: (key, kpi) for key, kpi in kpis}.values():
+        needed = kpi.role == "primary"
+        if count[kpi.id] > 1 or (needed and count[kpi.id] == 0):
+            what = f"{key} {kpi.id!r} has {count[kpi.id]} analyses of role 'primary', expected one"
+            remedy = "make one analysis of this KPI 'primary', the others 'sensitivity' or 'reference'"
+            yield Problem("analysis", what, remedy)
+
+
+def _timing(draft: Draft) -> Iterator[Problem]:
+    for key, timing in draft.rows(Timing, "launch", "baseline", "followup", "washout", "anticipation"):
+        yield from window_problems(key, timing)
+
+
+def _outcomes_without_money(draft: Draft) -> Iterator[Problem]:
+    for _, study in draft.rows(Study, "frame"):
+        if study.frame == "outcomes":
+            for name in ("valuation", "cost", "finance"):
+                if draft.has(name):
+                    what = f"found [{name}] in a study of frame 'outcomes', expected no money"
+                    yield Problem(name, what, f"take [{name}] out, or set study.frame = 'roi'")
+
+
+def _money_is_whole(draft: Draft) -> Iterator[Problem]:
+    values, costs = draft.has("valuation"), draft.has("cost")
+    if values and not costs:
+        yield Problem("cost", "found a valuation without a cost, expected both", "add [[cost]] tables")
+    if costs and not values:
+        yield Problem("valuation", "found a cost without a valuation, expected both", "add a [[valuation]]")
+    if (values or costs) and not draft.has("finance"):
+        what = "found money without a currency, expected [finance] with currency"
+        yield Problem("finance.currency", what, "add [finance] with currency = 'USD' or another")
+
+
+def _valuations(draft: Draft) -> Iterator[Problem]:
+    kpis = {kpi.id: kpi for _, kpi in draft.rows(Kpi, "id", "scale", "role")}
+    seen: dict[str, str] = {}
+    for key, row in draft.rows(Valuation, "kpi"):
+        if row.kpi in seen:
+            what = f"found a second value of the KPI {row.kpi!r}, which {seen[row.kpi]} prices already; expected one"
+            yield Problem(f"{key}.kpi", what, "price each KPI once")
+        seen.setdefault(row.kpi, key)
+        if row.kpi in kpis and kpis[row.kpi].role == "intangible":
+            what = f"found a value of the intangible KPI {row.kpi!r}, expected none"
+            yield Problem(f"{key}.kpi", what, "take the valuation out; an intangible is reported and never priced")
+    for key, row in draft.rows(Valuation, "value_per_unit", "value_of_untrained_level"):
+        given = [name for name in ("value_per_unit", "value_of_untrained_level") if getattr(row, name) is not None]
+        if len(given) != 1:
+            what = (
+                f"found {'both' if given else 'neither'} of value_per_unit and value_of_untrained_level, expected one"
+            )
+            remedy = "state value_per_unit for a KPI on the linear scale, value_of_untrained_level on the log scale"
+            yield Problem(f"{key}.value_per_unit", what, remedy)
+    for key, row in draft.rows(Valuation, "kpi", "value_per_unit", "value_of_untrained_level"):
+        if row.kpi in kpis and (row.value_per_unit is None) != (row.value_of_untrained_level is None):
+            yield from _value_of_scale(key, row, kpis[row.kpi])
+    for key, row in draft.rows(Valuation, "source", "approver", "illustrative"):
+        for name in ("source", "approver"):
+            if not row.illustrative and getattr(row, name) is None:
+                what = f"found a value without {name}, expected one unless illustrative = true"
+                yield Problem(f"{key}.{name}", what, f"add {name}, or say illustrative = true")
+
+
+def _value_of_scale(key: str, row: Valuation, kpi: Kpi) -> Iterator[Problem]:
+    log = kpi.scale == "log"
+    if log and row.value_per_unit is not None:
+        what = f"found value_per_unit for {kpi.id!r}, a KPI on the log scale, expected value_of_untrained_level"
+        remedy = "a log point has no fixed price: state the money of the whole untrained level per unit and period"
+        yield Problem(f"{key}.value_per_unit", what, remedy)
+    if not log and row.value_of_untrained_level is not None:
+        what = f"found value_of_untrained_level for {kpi.id!r}, a KPI on the linear scale, expected value_per_unit"
+        remedy = "state the money of one KPI unit, or set the KPI's scale = 'log' if its column holds a logarithm"
+        yield Problem(f"{key}.value_of_untrained_level", what, remedy)
+
+
+def _costs(draft: Draft) -> Iterator[Problem]:
+    for key, cost in draft.rows(Cost, "low", "high"):
+        if (cost.low is None) != (cost.high is None):
+            given, other = ("low", "high") if cost.high is None else ("high", "low")
+            what = f"found {given} without {other}, expected both or neither"
+            yield Problem(f"{key}.{other}", what, f"add {other}, or take {given} out")
+    for key, cost in draft.rows(Cost, "amount", "low", "high"):
+        low = cost.amount if cost.low is None else cost.low
+        high = cost.amount if cost.high is None else cost.high
+        if not low <= cost.amount <= high:
+            what = f"found amount {echo(cost.amount)} outside {echo(low)} to {echo(high)}, expected low ≤ amount ≤ high"
+            yield Problem(f"{key}.amount", what, "mend the amount or the range")
+    for key, cost in draft.rows(Cost, "amount", "source", "reason", "illustrative"):
+        if cost.amount == 0 and cost.reason is None:
+            what = "found an amount of 0 without a reason, expected why there is no such cost"
+            yield Problem(f"{key}.reason", what, "add reason, or the amount")
+        if cost.amount > 0 and cost.source is None and not cost.illustrative:
+            what = "found an amount without source, expected one unless illustrative = true"
+            yield Problem(f"{key}.source", what, "add source, or say illustrative = true")
+
+
+RULES: tuple[Rule, ...] = (
+    _data,
+    _unique_ids,
+    _kpis,
+    _columns,
+    _timing,
+    _references,
+    _primary_analyses,
+    option_problems,
+    variance_problems,
+    _outcomes_without_money,
+    _money_is_whole,
+    _valuations,
+    _costs,
+)
+
+
+def broken_rules(draft: Draft) -> list[Problem]:
+    """Return a problem for each violation of a rule, in the order of the file's tables."""
+    return [problem for rule in RULES for problem in rule(draft)]

@@ -1,0 +1,360 @@
+"""The design file, version 1: a model per table, values strict, unknown keys refused.
+
+Each field's docstring is its description in the JSON Schema and says what was expected where it is missing. Rules that
+look at several keys are in `rules`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from attribution.core.panel import Direction, Scale
+from attribution.core.periods import PeriodLength
+from attribution.design.fields import (
+    Currency,
+    Id,
+    Label,
+    Names,
+    NotNegative,
+    Period,
+    Positive,
+    Share,
+    Slug,
+    Steps,
+    Text,
+    UnitText,
+    Window,
+    refuse,
+)
+
+Frame: TypeAlias = Literal["roi", "outcomes"]
+Mechanism: TypeAlias = Literal["random", "waitlist", "threshold", "manager", "voluntary", "performance", "first_come"]
+Category: TypeAlias = Literal[
+    "license",
+    "implementation",
+    "content",
+    "integration",
+    "manager_time",
+    "learner_time",
+    "ai_usage",
+    "evaluation",
+]
+
+
+def _one_of(*names: str) -> dict[str, Any]:
+    return {"oneOf": [{"required": [name]} for name in names]}
+
+
+def _version_1(value: int) -> int:
+    if value != 1:
+        raise refuse("1, the version that this toolkit reads", "write schema = 1")
+    return value
+
+
+def _as_lines(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+class Table(BaseModel):
+    """A table of the design file: frozen, strict, unknown keys refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Study(Table):
+    """What is studied, and for which kind of report."""
+
+    id: Slug
+    """the name of the study's folder of runs, such as michigan-grants"""
+    title: Text
+    """the title of the report"""
+    question: Text
+    """the question that the study answers, in one sentence"""
+    frame: Frame
+    """roi (effect, share and money) or outcomes (effect and share, no money asked for)"""
+    as_of: datetime.date | None = None
+    """the date of the report, without quotes; by default the end of the last follow-up period"""
+
+
+class Program(Table):
+    """The training program."""
+
+    name: Text
+    """the program's name"""
+    kind: Text | None = None
+    """the kind of program, such as onboarding, sales or leadership"""
+
+
+class Kpi(Table):
+    """A key performance indicator, and what is expected of it."""
+
+    id: Id
+    """a short name for other tables to refer to"""
+    column: Text
+    """the column of the data that holds the KPI"""
+    label: Label
+    """the KPI's name in the report"""
+    unit: UnitText
+    """the unit of one step of the KPI, such as days or log points"""
+    direction: Direction
+    """higher or lower: which is better"""
+    scale: Scale = "linear"
+    """log where the column holds a logarithm"""
+    role: Literal["primary", "secondary", "intangible"] = "primary"
+    """primary (priced and claimed), secondary, or intangible (never priced)"""
+    owner: Text | None = None
+    """who answers for the KPI"""
+    baseline_source: Text | None = None
+    """where the KPI's baseline stands, recorded before launch"""
+    expected_effect: float | None = None
+    """the effect expected before launch, in KPI units; needs effect_source"""
+    minimum_worthwhile_effect: float | None = None
+    """the smallest effect worth having, in KPI units"""
+    effect_source: Text | None = None
+    """where the expected effect comes from"""
+
+
+class Data(Table):
+    """Where the data are: a file beside the design, or one of the toolkit's data sets."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("path", "name"))
+
+    source: Literal["file", "dataset"]
+    """file (with path) or dataset (with name)"""
+    path: Text | None = None
+    """the file's path, relative to the design file"""
+    name: Text | None = None
+    """the data set's name in the toolkit"""
+
+
+class Columns(Table):
+    """Which column of the data says what."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("adopted", "trained"))
+
+    unit: Text
+    """the column of the unit: person, team, site or firm"""
+    period: Text
+    """the column of the period"""
+    adopted: Text | None = None
+    """the column of the period in which the unit was first trained, empty for never"""
+    trained: Text | None = None
+    """a column of 0 and 1 per period; the first 1 is the adoption"""
+    assigned: Text | None = None
+    """a column of 0 and 1 per unit: assigned to training"""
+    cluster: Text | None = None
+    """the column of the cluster of assignment (team, site); by default the unit"""
+    weight: Text | None = None
+    """the column of the unit's weight"""
+    covariates: Names = ()
+    """columns known before adoption"""
+    groups: Names = ()
+    """columns of groups, such as site and manager"""
+
+
+class Assignment(Table):
+    """How it was decided who is trained.
+
+    `first_come` (first come, first served) is a mechanism of its own because training is often given so, as the
+    Michigan grants are said to have been: not random, and those who come early may differ.
+    """
+
+    mechanism: Mechanism
+    """random, waitlist, threshold, manager, voluntary, performance or first_come (first come, first served)"""
+    level: Text
+    """what was assigned: person, team, site or firm"""
+    date: datetime.date | None = None
+    """the date of the assignment, without quotes"""
+    contamination: Share | None = None
+    """the share of the comparison that was trained or helped all the same, 0 to 1"""
+    source: Text | None = None
+    """where it is written how the assignment was made"""
+
+
+class OtherIntervention(Table):
+    """Something else that happened to an arm in the same time."""
+
+    name: Text
+    """what it was"""
+    arm: Literal["trained", "control", "both"]
+    """the arm that had it: trained, control or both"""
+    share: Share
+    """the share of that arm that had it, 0 to 1"""
+
+
+class Timing(Table):
+    """The calendar: which periods are compared."""
+
+    period: PeriodLength
+    """the length of a period: year, quarter, month, week or day"""
+    launch: Period
+    """the period in which training began, written as in the data"""
+    baseline: Window
+    """the periods before, as an array such as [1987]"""
+    followup: Window
+    """the periods after, as an array such as [1988]"""
+    washout: Steps = 0
+    """the number of periods from the launch on that are left out"""
+    anticipation: Steps = 0
+    """the number of periods before the launch in which the KPI may already react"""
+
+
+class Analysis(Table):
+    """One analysis. In the file the method's options stand beside its other keys."""
+
+    id: Id
+    """a short name, the key of its terms in results.json"""
+    kpi: Id
+    """the id of its KPI; may be left out where there is one"""
+    method: Text
+    """the name of an estimator"""
+    role: Literal["primary", "reference", "sensitivity"]
+    """primary (one for each primary KPI), reference or sensitivity"""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """the method's options"""
+
+
+class Inference(Table):
+    """Level, draws, seed and variance of every analysis that does not state its own."""
+
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """the confidence level"""
+    draws: Annotated[int, Field(ge=99, le=1_000_000)] = 1999
+    """the number of draws"""
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    """the seed of the draws"""
+    variance: Text = "default"
+    """the variance, by name"""
+
+
+class Valuation(Table):
+    """What a KPI is worth to a trained unit in a period."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("value_per_unit", "value_of_untrained_level"))
+
+    kpi: Id
+    """the id of its KPI; may be left out where there is one"""
+    value_per_unit: Positive | None = None
+    """the money of one KPI unit, per trained unit and period (linear scale)"""
+    value_of_untrained_level: Positive | None = None
+    """the money of the whole untrained level, per trained unit and period (log scale)"""
+    source: Text | None = None
+    """where the value comes from; required unless illustrative"""
+    approver: Text | None = None
+    """who in finance approved it; required unless illustrative"""
+    illustrative: bool = False
+    """true where nobody vouches for the value"""
+
+
+class Cost(Table):
+    """One cost of the program, for all trained units."""
+
+    category: Category
+    """license, implementation, content, integration, manager_time, learner_time, ai_usage or evaluation"""
+    amount: NotNegative
+    """the money for all trained units; 0 needs a reason"""
+    low: NotNegative | None = None
+    """the lower end where the amount is uncertain"""
+    high: NotNegative | None = None
+    """the upper end where the amount is uncertain"""
+    source: Text | None = None
+    """where the amount comes from; required above 0 unless illustrative"""
+    reason: Text | None = None
+    """why there is no such cost; required for 0"""
+    illustrative: bool = False
+    """true where nobody vouches for the amount"""
+
+
+class Finance(Table):
+    """Currency, horizon and rates."""
+
+    currency: Currency
+    """the currency, such as USD"""
+    horizon: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """the number of periods that benefits are counted for"""
+    hurdle: Annotated[float, Field(gt=-1)] = 0.0
+    """the ROI that has to be exceeded"""
+    discount_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """the discount rate a year"""
+
+
+class Limits(Table):
+    """What the study cannot say, in the words of its design."""
+
+    text: Annotated[tuple[Text, ...], Field(max_length=50), BeforeValidator(_as_lines)] = ()
+    """a sentence, or an array of sentences"""
+
+
+class DesignFile(Table):
+    """The tables of a design file."""
+
+    schema_version: Annotated[int, AfterValidator(_version_1)] = Field(alias="schema", json_schema_extra={"const": 1})
+    """the version of the design file; write schema = 1"""
+    study: Study
+    """what is studied"""
+    program: Program
+    """the training program"""
+    kpi: Annotated[tuple[Kpi, ...], Field(min_length=1, max_length=20)]
+    """the KPIs"""
+    data: Data
+    """where the data are"""
+    columns: Columns
+    """which column says what"""
+    assignment: Assignment
+    """how it was decided who is trained"""
+    other_intervention: Annotated[tuple[OtherIntervention, ...], Field(max_length=50)] = ()
+    """what else happened in the same time"""
+    timing: Timing
+    """which periods are compared"""
+    analysis: Annotated[tuple[Analysis, ...], Field(min_length=1, max_length=100)]
+    """the analyses"""
+    inference: Inference = Inference()
+    """level, draws, seed and variance"""
+    valuation: Annotated[tuple[Valuation, ...], Field(max_length=20)] = ()
+    """what a KPI is worth"""
+    cost: Annotated[tuple[Cost, ...], Field(max_length=200)] = ()
+    """what the program cost"""
+    finance: Finance | None = None
+    """currency, horizon and rates"""
+    limits: Limits = Limits()
+    """what the study cannot say"""
+
+
+class DesignSource(Table):
+    """The file that a design was read from, and the SHA-256 of its bytes."""
+
+    path: Path | None
+    digest: str
+
+
+class StudyDesign(DesignFile):
+    """A design file that holds to every rule, and where it was read from. `load_design` makes it."""
+
+    source: DesignSource
+
+
+TABLES: Mapping[str, type[Table]] = {
+    "study": Study,
+    "program": Program,
+    "kpi": Kpi,
+    "data": Data,
+    "columns": Columns,
+    "assignment": Assignment,
+    "other_intervention": OtherIntervention,
+    "timing": Timing,
+    "analysis": Analysis,
+    "inference": Inference,
+    "valuation": Valuation,
+    "cost": Cost,
+    "finance": Finance,
+    "limits": Limits,
+}
+ARRAYS = ("kpi", "other_intervention", "analysis", "valuation", "cost")
+"""Tables of which there can be several, written [[name]]."""

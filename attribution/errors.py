@@ -1,0 +1,67 @@
+"""Errors of the toolkit: each says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class AttributionError(Exception):
+    """Root of every error that a user can mend; the command line turns it into exit code 2.
+
+    `what` is the fault, `where` the file, key or column with counts and an example, `remedy` what to do.
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        parts = [f"{where}: {what}" if where else what]
+        if remedy:
+            parts.append(f"What to do: {remedy}")
+        super().__init__("\n  ".join(parts))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only fields do not survive the default pickling, which worker processes need.
+        return (_rebuild, (type(self), self.what, self.where, self.remedy))
+
+
+def _rebuild(kind: type[AttributionError], what: str, where: str, remedy: str) -> AttributionError:
+    return kind(what, where=where, remedy=remedy)
+
+
+class DataError(AttributionError):
+    """The data cannot be used as they are: a column, a row, a label or a value."""
+
+
+class MethodError(AttributionError):
+    """A method cannot be applied: an option it does not know, an empty arm, a variance that does not fit."""
+
+
+class OutputError(AttributionError):
+    """A run folder cannot be written, or holds something that must not be overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a design file: the key's path, what is wrong, what was expected, and the remedy."""
+
+    key: str
+    what: str
+    remedy: str
+
+
+class DesignError(AttributionError):
+    """A design file is unusable; `problems` lists every fault of the file in one go."""
+
+    def __init__(self, path: str, problems: Sequence[Problem]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        lines = [f"{count} problem{'s' if count != 1 else ''} in the design"]
+        for problem in self.problems:
+            lines.append(f"[{problem.key}] {problem.what}\n    What to do: {problem.remedy}")
+        super().__init__("\n  ".join(lines), where=path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (DesignError, (self.path, self.problems))

@@ -1,0 +1,1 @@
+"""Estimators: a panel and options in, an Estimate out."""

@@ -1,0 +1,137 @@
+"""The flow of an estimate on two windows: every row and unit read is counted once, by arm and reason."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Arms, Window
+from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
+from attribution.core.panel import NEVER, Panel
+from attribution.errors import MethodError
+from attribution.estimators.windows import ARM_NAMES, Reduction
+
+Mask = NDArray[np.bool_]
+
+
+def window_flow(panel: Panel, reduced: Reduction, arms: Arms, before: Window, after: Window) -> Flow:
+    """Count what entered and, by arm and reason, what did not; raises `MethodError` for an empty arm."""
+    left_out = [*_units_left_out(panel, reduced, arms), *_rows_left_out(panel, reduced)]
+    # The controls first: without them the trained have no comparison in any period, and are left out too.
+    for index in reversed(range(reduced.n_arms)):
+        name = ARM_NAMES[index]
+        if not (reduced.arm == index).any():
+            raise MethodError(
+                f"no {name} unit has a KPI value in both windows",
+                where=f"baseline {_span(panel, before)}, follow-up {_span(panel, after)}",
+                remedy=f"{_why_empty(left_out)}; choose other windows or add {name} units",
+            )
+    return Flow(
+        trained=_arm_count(panel, reduced, 0),
+        control=_arm_count(panel, reduced, 1) if reduced.n_arms > 1 else ArmCount(0, 0, 0, 0.0),
+        left_out=tuple(left_out),
+        baseline=tuple(panel.periods.text(int(code)) for code in before.codes),
+        followup=tuple(panel.periods.text(int(code)) for code in after.codes),
+        trained_in_window=int((arms.code == TRAINED).sum()),
+        coverage=_coverage(panel, reduced),
+        later=_later(panel, reduced, arms),
+        unit=panel.columns.unit,
+    )
+
+
+def _later(panel: Panel, reduced: Reduction, arms: Arms) -> tuple[tuple[str, int], ...]:
+    """Return how many controls adopt after the follow-up, by period."""
+    adopted = panel.units.adopted
+    later = adopted[reduced.entering & (arms.code == CONTROL) & (adopted != NEVER)]
+    codes, counts = np.unique(later, return_counts=True)
+    return tuple((_period_text(panel, int(code)), int(count)) for code, count in zip(codes, counts, strict=True))
+
+
+def _period_text(panel: Panel, code: int) -> str:
+    return panel.periods.text(code) if code < len(panel.periods) else "after the last period"
+
+
+def _span(panel: Panel, window: Window) -> str:
+    first, last = panel.periods.text(int(window.codes[0])), panel.periods.text(int(window.codes[-1]))
+    return first if first == last else f"{first} to {last}"
+
+
+def _why_empty(left_out: list[LeftOut]) -> str:
+    parts = [f"{part.units} {part.arm}: {part.reason}" for part in left_out if part.units]
+    return "left out were " + "; ".join(parts) if parts else "the data hold no such unit"
+
+
+def _used_rows(panel: Panel, reduced: Reduction) -> Mask:
+    if reduced.used_rows is not None:
+        return reduced.used_rows
+    observations = panel.observations
+    in_window = reduced.in_window[observations.period] >= 0
+    return np.asarray(reduced.entering[observations.unit] & in_window)
+
+
+def _arm_count(panel: Panel, reduced: Reduction, index: int) -> ArmCount:
+    return ArmCount(
+        units=int((reduced.arm == index).sum()),
+        clusters=int((reduced.sums[:, index] > 0).sum()),
+        rows=int(reduced.observed[index, reduced.in_window >= 0].sum()),
+        weight=float(reduced.arm_weight[index]),
+    )
+
+
+def _coverage(panel: Panel, reduced: Reduction) -> Coverage:
+    codes = np.flatnonzero(reduced.in_window >= 0)
+    shares = [
+        reduced.observed[index, codes] / max(int((reduced.arm == index).sum()), 1) for index in range(reduced.n_arms)
+    ]
+    control = shares[1] if reduced.n_arms > 1 else np.full(len(codes), np.nan)
+    return Coverage(tuple(panel.periods.text(int(code)) for code in codes), shares[0], control)
+
+
+def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms) -> list[LeftOut]:
+    gone = ~reduced.entering
+    if not gone.any():
+        return []
+    observations, n_units = panel.observations, len(panel.units)
+    rows = np.bincount(observations.unit, minlength=n_units)
+    window = reduced.in_window[observations.period]
+    valued = ~np.isnan(observations.outcome)
+    has = [np.bincount(observations.unit[valued & (window == w)], minlength=n_units) > 0 for w in (0, 1)]
+    reasons: list[tuple[str, Mask]] = [
+        ("adopted in or before the baseline", (arms.code == LEFT_OUT) & (arms.labels == "trained before follow-up")),
+        ("adopted after the follow-up, not a control here", (arms.code == LEFT_OUT) & (arms.labels == "trained later")),
+        ("not of the trained arm", (arms.code == CONTROL) & (reduced.n_arms == 1)),
+        ("never trained, not of the trained arm", (arms.code == LEFT_OUT) & (arms.labels == "never trained")),
+        ("weight 0", reduced.weight == 0),
+        ("no KPI value in either window", ~has[0] & ~has[1]),
+        ("no KPI value in the baseline", ~has[0]),
+        ("no KPI value in the follow-up", ~has[1]),
+        ("KPI values only in periods without comparison", np.ones(n_units, dtype=bool)),
+    ]
+    found = []
+    for reason, mask in reasons:
+        here = gone & mask
+        gone = gone & ~mask
+        for arm in np.unique(arms.labels[here].astype(str)):
+            mine = here & (arms.labels == arm)
+            found.append(LeftOut(str(arm), reason, int(mine.sum()), int(rows[mine].sum())))
+    return found
+
+
+def _rows_left_out(panel: Panel, reduced: Reduction) -> list[LeftOut]:
+    observations = panel.observations
+    inside = reduced.entering[observations.unit]
+    window = reduced.in_window[observations.period] >= 0
+    missing = np.isnan(observations.outcome)
+    arm = reduced.arm[observations.unit]
+    reasons = [
+        ("rows outside the windows", inside & ~window),
+        ("rows without a KPI value", inside & window & missing),
+        ("rows of periods without comparison", inside & window & ~missing & ~_used_rows(panel, reduced)),
+    ]
+    found = []
+    for reason, mask in reasons:
+        for index, name in enumerate(ARM_NAMES[: reduced.n_arms]):
+            rows = int((mask & (arm == index)).sum())
+            if rows:
+                found.append(LeftOut(name, reason, 0, rows))
+    return found

@@ -1,0 +1,151 @@
+"""The variance of an estimate on two windows: the default rule, or one chosen by name for parity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.core.panel import Panel
+from attribution.errors import MethodError
+from attribution.estimators.windows import Reduction, WindowMap
+from attribution.numerics.variance import Layers, cluster_sums, stratified
+
+Floats = NDArray[np.float64]
+Variance = Literal["default", "classical", "HC0", "HC1", "HC2", "HC3", "CR0", "CR1", "CR1S", "CR2"]
+
+BY_UNIT = ("classical", "HC0", "HC1", "HC2", "HC3")
+BY_LEVERAGE = ("classical", "HC2", "HC3", "CR2")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strata:
+    """Strata of the map's columns: the arms, and `mixed` for clusters that hold both."""
+
+    code: NDArray[np.int32]
+    names: tuple[str, ...]
+    cluster_weight: Floats
+    notes: tuple[str, ...]
+
+
+def arm_strata(reduced: Reduction, names: tuple[str, ...]) -> Strata:
+    """Return each cluster's stratum: its arm, or `mixed` for clusters that hold both.
+
+    A stratum of one cluster could not be resampled although its arm has other clusters: a lone mixed cluster joins an
+    arm, that of a single cluster or else the one that holds most of its weight, and a single cluster of one arm
+    joins several mixed ones.
+    """
+    size = reduced.sums[:, : reduced.n_arms]
+    code = np.argmax(size, axis=1).astype(np.int32)
+    mixed = (size > 0).sum(axis=1) > 1
+    single = [index for index in range(reduced.n_arms) if (code[~mixed] == index).sum() == 1]
+    notes: tuple[str, ...] = ()
+    used = names[: reduced.n_arms]
+    if mixed.sum() == 1:
+        if len(single) == 1:
+            code[mixed] = single[0]
+        notes = (f"one cluster holds both arms; it is counted with the {used[int(code[np.argmax(mixed)])]} clusters",)
+    elif mixed.any():
+        notes = (f"{int(mixed.sum())} clusters hold both arms and are a stratum of their own",)
+        for index in single:
+            notes += (f"the only cluster that is all {used[index]} is counted with those that hold both arms",)
+        code[mixed | np.isin(code, single)] = reduced.n_arms
+        used = (*used, "mixed")
+    present, dense = np.unique(code, return_inverse=True)
+    return Strata(dense.astype(np.int32), tuple(used[index] for index in present), size.sum(axis=1), notes)
+
+
+def window_layers(
+    variance: Variance, panel: Panel, reduced: Reduction, fitted: WindowMap, values: Floats, strata: Strata, main: int
+) -> Layers:
+    """Return covariance layers of the terms: the default by strata, or one layer of the named variance.
+
+    `main` is the term whose Satterthwaite df CR2 takes. Raises `MethodError` where a named variance does not apply:
+    one that treats units as independent under coarser clusters, one that needs leverages on incomplete windows.
+    """
+    terms = reduced.influence @ fitted.matrix
+    if variance == "default":
+        by_cluster = cluster_sums(terms, reduced.clusters, reduced.n_clusters)
+        return stratified(fitted, values, by_cluster, strata.code, strata.cluster_weight)
+    _require_applicable(variance, panel, reduced)
+    n_rows, n_means, n_clusters = int(reduced.entering.sum()), reduced.n_arms, reduced.n_clusters
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if variance in BY_UNIT:
+            covariance = _by_unit(variance, reduced, fitted.matrix, terms, n_rows - n_means)
+            df = float(n_rows - n_means)
+        elif variance == "CR2":
+            covariance, df = _bias_reduced(reduced, fitted.matrix, main)
+        else:
+            sums = cluster_sums(terms, reduced.clusters, n_clusters)
+            factor = {
+                "CR0": 1.0,
+                "CR1": np.float64(n_clusters) / (n_clusters - 1),
+                "CR1S": np.float64(n_clusters * (n_rows - 1)) / ((n_clusters - 1) * (n_rows - n_means)),
+            }[variance]
+            covariance, df = factor * sums.T @ sums, float(n_clusters - 1)
+    if (reduced.sums[:, : reduced.n_arms] > 0).sum(axis=0).min() < 2:
+        covariance = np.full_like(covariance, np.nan)
+    return Layers(covariance[None], np.array([max(df, 1.0)]))
+
+
+def _require_applicable(variance: str, panel: Panel, reduced: Reduction) -> None:
+    if variance in BY_UNIT and reduced.n_clusters < int(reduced.entering.sum()):
+        raise MethodError(
+            f"variance {variance!r} takes {panel.columns.unit} as independent, but {panel.columns.cluster} is the "
+            f"cluster ({int(reduced.entering.sum())} units in {reduced.n_clusters} clusters)",
+            where="variance",
+            remedy="use the default, 'CR1' or 'CR2', or build the panel without a cluster",
+        )
+    if variance in BY_LEVERAGE and not reduced.complete:
+        raise MethodError(
+            f"variance {variance!r} is that of a regression on complete windows, and periods are missing",
+            where="variance",
+            remedy="use the default, 'HC1' or 'CR1', or give a KPI value for every period of the windows",
+        )
+
+
+def _by_unit(variance: str, reduced: Reduction, matrix: Floats, terms: Floats, residual_df: int) -> Floats:
+    inside = reduced.entering
+    arm, weight = reduced.arm[inside], reduced.weight[inside]
+    if variance == "classical":
+        pooled = np.zeros((2, 2))
+        for index in range(reduced.n_arms):
+            values, w = reduced.value[inside][arm == index], weight[arm == index]
+            residual = values - w @ values / w.sum()
+            pooled += (w * residual.T) @ residual
+        levels = np.zeros((2 * reduced.n_arms, 2 * reduced.n_arms))
+        for index in range(reduced.n_arms):
+            block = slice(2 * index, 2 * index + 2)
+            levels[block, block] = pooled / residual_df / reduced.arm_weight[index]
+        return np.asarray(matrix.T @ levels @ matrix)
+    rows = terms[inside]
+    leverage = (weight / reduced.arm_weight[arm])[:, None]
+    scaled = {
+        "HC0": rows,
+        "HC1": rows * np.sqrt(np.float64(len(rows)) / residual_df),
+        "HC2": rows / np.sqrt(1 - leverage),
+        "HC3": rows / (1 - leverage),
+    }[variance]
+    return np.asarray(scaled.T @ scaled)
+
+
+def _bias_reduced(reduced: Reduction, matrix: Floats, main: int) -> tuple[Floats, float]:
+    """Return CR2 (Bell & McCaffrey 2002) and the Satterthwaite df of the main term.
+
+    With arm means the adjustment matrices are scalars, (1 − c_g/N)^(-1/2) per arm, c_g the cluster's summed weight.
+    The working model has independent units with variance inverse to their weight.
+    """
+    n_arms = reduced.n_arms
+    share = reduced.sums[:, :n_arms] / reduced.arm_weight
+    scale = 1 / np.sqrt(1 - share)
+    levels = cluster_sums(reduced.influence, reduced.clusters, reduced.n_clusters)
+    sums = (levels * np.repeat(scale, 2, axis=1)) @ matrix
+    # The working covariance of the clusters' contributions to the main term is diag(d) − Σ_a z_a z_a'.
+    slope = matrix[1::2, main]
+    diagonal = (slope**2 * share / reduced.arm_weight * scale**2).sum(axis=1)
+    rank_one = slope * share / np.sqrt(reduced.arm_weight) * scale
+    trace = diagonal.sum() - (rank_one**2).sum()
+    square = (diagonal**2).sum() - 2 * (diagonal[:, None] * rank_one**2).sum() + ((rank_one.T @ rank_one) ** 2).sum()
+    return sums.T @ sums, float(trace**2 / square)

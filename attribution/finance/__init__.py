@@ -1,0 +1,1 @@
+"""Money from joint draws: costs, benefits, ROI, scenarios."""

@@ -1,0 +1,1 @@
+"""Draws, intervals and the attribution factor."""

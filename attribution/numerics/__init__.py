@@ -1,0 +1,1 @@
+"""Arrays in, frozen records out; this room knows no table and no study."""

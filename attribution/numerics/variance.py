@@ -1,0 +1,76 @@
+"""Variance of a map of weights: one layer per stratum, degrees of freedom of any contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.numerics.resample import delete_one_weights
+
+Floats = NDArray[np.float64]
+Map = Callable[[Floats], Floats]
+
+JACKKNIFE_LIMIT = 100
+"""Strata of up to this many clusters take the delete-one-cluster jackknife, larger ones the influence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layers:
+    """Covariance `[n_strata, n_terms, n_terms]`, summed over strata for any contrast, and each stratum's df."""
+
+    covariance: Floats
+    df: Floats
+
+
+def cluster_sums(rows: Floats, clusters: NDArray[np.integer[Any]], n_clusters: int) -> Floats:
+    """Return `rows[n_rows, n_terms]` summed within cluster; rows with code −1 do not enter."""
+    inside = clusters >= 0
+    codes = clusters[inside]
+    return np.stack([np.bincount(codes, weights=column[inside], minlength=n_clusters) for column in rows.T], axis=1)
+
+
+def stratified(
+    replay: Map,
+    values: Floats,
+    influence: Floats,
+    strata: NDArray[np.int32],
+    cluster_weight: Floats,
+) -> Layers:
+    """Return the default variance: per stratum the cluster jackknife (CV3), or the influence for a large stratum.
+
+    `influence[n_clusters, n_terms]` in sum form, `cluster_weight[n_clusters]` the summed unit weights. A
+    stratum of one cluster has no variance: NaN. Jackknife after MacKinnon, Nielsen & Webb (2023); df are Kish's
+    effective number of clusters less one, at least 1.
+    """
+    n_strata, n_terms = int(strata.max()) + 1, len(values)
+    covariance = np.full((n_strata, n_terms, n_terms), np.nan)
+    df = np.ones(n_strata)
+    for stratum in range(n_strata):
+        members = np.flatnonzero(strata == stratum)
+        size = len(members)
+        weight = cluster_weight[members]
+        df[stratum] = max(float(weight.sum() ** 2 / np.sum(weight**2)) - 1.0, 1.0)
+        if size == 1:
+            continue
+        if size <= JACKKNIFE_LIMIT:
+            left_out = np.concatenate([replay(block) for block in delete_one_weights(len(strata), members)])
+            deviations = left_out - values
+            covariance[stratum] = (size - 1) / size * deviations.T @ deviations
+        else:
+            covariance[stratum] = size / (size - 1) * influence[members].T @ influence[members]
+    return Layers(covariance, df)
+
+
+def contrast_variance(covariance: Floats, contrasts: Floats) -> Floats:
+    """Return the variance of each contrast in each stratum, `[n_contrasts, n_strata]`."""
+    return np.asarray(np.einsum("cj,sjk,ck->cs", contrasts, covariance, contrasts))
+
+
+def welch_df(layers: Floats, df: Floats) -> Floats:
+    """Return Welch–Satterthwaite degrees of freedom, (ΣV_s)² / Σ V_s²/df_s, from `layers[..., n_strata]`."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(layers.sum(axis=-1) ** 2 / (layers**2 / df).sum(axis=-1))

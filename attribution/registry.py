@@ -1,0 +1,87 @@
+"""The registries: a name stands for "module:function", loaded when it is named.
+
+Adding a method is one new file and one line here. A method's keyword-only, annotated parameters are its keys in a
+design file, its JSON schema and its row in the documentation.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, get_type_hints
+
+from attribution.errors import MethodError
+
+ESTIMATORS: Mapping[str, str] = {
+    "did": "attribution.estimators.did:did",
+    "prepost": "attribution.estimators.prepost:prepost",
+}
+
+DATASETS: Mapping[str, str] = {
+    "jobtraining": "attribution.datasets.jobtraining:jobtraining",
+}
+
+CHECKS: Mapping[str, str] = {
+    "baseline_equivalence": "attribution.checks.baseline:baseline_equivalence",
+    "pre_periods": "attribution.checks.baseline:pre_periods",
+    "clusters_per_arm": "attribution.checks.clusters:clusters_per_arm",
+    "other_interventions": "attribution.checks.confounding:other_interventions",
+    "units_lost": "attribution.checks.losses:units_lost",
+    "observation_gap": "attribution.checks.losses:observation_gap",
+    "share_estimable": "attribution.checks.share:share_estimable",
+    "draws_failed": "attribution.checks.share:draws_failed",
+    "learner_time": "attribution.checks.money:learner_time",
+    "cost_categories": "attribution.checks.money:cost_categories",
+    "illustrative_money": "attribution.checks.money:illustrative_money",
+}
+
+FROM_DESIGN = ("baseline", "followup", "variance")
+"""Parameters that a design fills from `[timing]` and `[inference]` unless an analysis states its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One keyword of a method: its annotation and, unless it is required, its default."""
+
+    name: str
+    annotation: Any
+    default: Any
+    required: bool
+
+
+def load(registry: Mapping[str, str], name: str, *, kind: str) -> Callable[..., Any]:
+    """Return the function a name stands for; raises `MethodError` with the nearest known name."""
+    if name not in registry:
+        near = get_close_matches(name, registry, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise MethodError(
+            f"there is no {kind} {name!r}", where=kind, remedy=f"{hint}choose one of {', '.join(sorted(registry))}"
+        )
+    module, function = registry[name].split(":")
+    loaded: Callable[..., Any] = getattr(import_module(module), function)
+    return loaded
+
+
+def options(method: Callable[..., Any]) -> tuple[Option, ...]:
+    """Return a method's keyword-only parameters with their annotations, in order."""
+    hints = get_type_hints(method)
+    found = []
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            required = parameter.default is inspect.Parameter.empty
+            default = None if required else parameter.default
+            found.append(Option(parameter.name, hints[parameter.name], default, required))
+    return tuple(found)
+
+
+def summary(method: Callable[..., Any]) -> str:
+    """Return the first line of a method's docstring."""
+    return (inspect.getdoc(method) or "").split("\n", 1)[0]
+
+
+def dataset(name: str) -> Any:
+    """Return a public data set by name, as a pandas frame; raises `MethodError` for a name that is not there."""
+    return load(DATASETS, name, kind="dataset")()

@@ -1,0 +1,235 @@
+"""What may be claimed: grade, verdict and sentence are a function of the evidence, never of a wish."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from attribution.report import words
+from attribution.report.format import (
+    between,
+    money,
+    number,
+    percent,
+    signed,
+    signed_percent,
+)
+from attribution.report.grades import Grade, grade_of
+from attribution.study.link import FIRST_CLAIM_DAY
+from attribution.study.result import StudyResult
+
+Verdict = Literal["works", "does_not", "cannot_tell", "too_early"]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as shown, and its path in `results.json`; the path is empty where it stands in words only."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One of the three numbers of page one; where it is not allowed, the headline says so and the note says why."""
+
+    title: str
+    headline: Number
+    interval: str
+    note: str
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What page one says."""
+
+    grade: str
+    meaning: str
+    verdict: Verdict
+    sentence: str
+    banner: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    threats: tuple[str, ...]
+    interval_note: str
+
+
+def compile_claim(result: StudyResult) -> Claim:
+    """Compile the allowed claim of a run from its grade, its calendar and its primary intervals."""
+    grade = grade_of(result)
+    verdict = verdict_of(result)
+    return Claim(
+        grade=grade.letter,
+        meaning=grade.meaning,
+        verdict=verdict,
+        sentence=words.sentence(result, grade.letter, verdict),
+        banner=_banner(result),
+        tiles=(_changed(result), _effect(result, grade, verdict), _worth(result)),
+        threats=_threats(result),
+        interval_note=interval_note(result),
+    )
+
+
+def verdict_of(result: StudyResult) -> Verdict:
+    """Return what the primary interval of the effect says: it works, it does not, or we cannot tell.
+
+    "Does not" is an effect in the wrong direction, or one that the interval keeps below the smallest
+    worthwhile effect that the design declared.
+    """
+    if result.linked.days_since_launch < FIRST_CLAIM_DAY:
+        return "too_early"
+    estimate = result.estimate
+    if "effect" not in estimate.terms:
+        return "cannot_tell"
+    worst, best = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
+    if worst > 0:
+        return "works"
+    smallest = words.primary_kpi(result).minimum_worthwhile_effect
+    if best < 0 or (smallest is not None and best < abs(smallest)):
+        return "does_not"
+    return "cannot_tell"
+
+
+def interval_note(result: StudyResult) -> str:
+    """Return one sentence on why the headline set is what it is, where another interval of the share disagrees."""
+    factor = result.factor
+    if factor.interval.kind == "undefined":
+        return ""
+    trained = words.units(result, factor.estimate.n.trained.units)
+    for landmark, meaning in ((0.0, "no share at all"), (1.0, "all of the change")):
+        excluding = [one.method for one in factor.others if one.kind == "bounded" and landmark not in one]
+        if excluding and landmark in factor.interval:
+            names = words.listed([words.METHOD_NAMES[name] for name in excluding])
+            return (
+                f"{names[0].upper()}{names[1:]} would exclude {meaning}; the headline (Fieller) does not, because it counts "
+                f"the noise in the observed change that the share is divided by, which with {trained} is not small."
+            )
+    return ""
+
+
+def _banner(result: StudyResult) -> tuple[str, ...]:
+    lines = [f"Gate failed: {finding.message}." for finding in result.gates_failed]
+    if result.roi is not None:
+        lines += [
+            "Money inputs are illustrative: no published source, no approver."
+            for finding in result.findings
+            if finding.id.startswith("illustrative_money") and finding.status == "warn"
+        ]
+    return tuple(dict.fromkeys(lines))
+
+
+def _changed(result: StudyResult) -> Tile:
+    estimate = result.estimate
+    source = f"terms.{result.primary[0]}.change.estimate"
+    value = estimate.value("change")
+    interval = estimate.interval(result.manifest.level, term="change")
+    share = words.change_percent(estimate, result.manifest.level)
+    shown, ends = words.size(estimate, value, interval, share)
+    way = words.better_or_worse(estimate, value)
+    kpi = words.primary_kpi(result)
+    return Tile(
+        title="What changed",
+        headline=Number(shown, source),
+        interval=ends,
+        note=f"{kpi.label} of the trained ({words.units(result, estimate.n.trained.units)}): {way}, as "
+        f"{estimate.direction} is better. In the KPI's own unit: {signed(value)} {kpi.unit or ''}".rstrip()
+        + ".",
+        allowed=True,
+    )
+
+
+def _effect(result: StudyResult, grade: Grade, verdict: Verdict) -> Tile:
+    title, estimate, level = "What training did", result.estimate, result.manifest.level
+    if verdict == "too_early":
+        days = (
+            f"Day {result.linked.days_since_launch} after launch; effects are reported from day {FIRST_CLAIM_DAY} on."
+        )
+        return Tile(title, Number("Too early", ""), "", days, allowed=False)
+    if "effect" not in estimate.terms:
+        return Tile(
+            title,
+            Number("Not estimable", ""),
+            "",
+            "Nobody untrained was compared, so no effect can be told apart.",
+            False,
+        )
+    value, interval = estimate.value("effect"), estimate.interval(level)
+    shown, ends = words.size(estimate, value, interval, estimate.percent(level))
+    factor = result.factor
+    if factor.estimable:
+        low, high = percent(factor.interval.low), percent(factor.interval.high)
+        share = f"Share of the change: {percent(factor.share)} ({between(low, high)}), {words.share_reading(factor)}."
+    else:
+        share = f"Share of the change: not estimable, {factor.reason}."
+    kpi = words.primary_kpi(result)
+    unit = f" In the KPI's own unit: {signed(value)} {kpi.unit or ''}".rstrip()
+    return Tile(
+        title,
+        Number(shown, f"terms.{result.primary[0]}.effect.estimate"),
+        ends,
+        f"{share}{unit}.",
+        allowed=True,
+    )
+
+
+def _worth(result: StudyResult) -> Tile:
+    title, found = "What it is worth", result.roi
+    if found is None:
+        reason = result.roi_reason
+        return Tile(title, Number("No money stated", ""), "", f"{reason[0].upper()}{reason[1:]}.", allowed=False)
+    net, ratio = found.net_benefit, found.roi
+    width = net.high - net.low
+    shown = Number(f"ROI {signed_percent(ratio.estimate)}", "roi.roi.estimate")
+    amount = money(net.estimate, found.currency, width=width)
+    if found.benefit_draws is None:
+        return Tile(
+            title, shown, "no interval: the standard error is undefined", f"Net benefit {amount}, a point alone.", True
+        )
+    ends = between(signed_percent(ratio.low), signed_percent(ratio.high))
+    low, high = (money(end, found.currency, width=width) for end in (net.low, net.high))
+    illustrative = any(
+        finding.id.startswith("illustrative_money") and finding.status == "warn" for finding in result.findings
+    )
+    note = (
+        f"Net benefit {amount} ({between(low, high)}) for {words.units(result, found.plan.units)} measured, against the "
+        f"costs of all {found.trained_in_window} trained. Above zero in {percent(found.probability_net_positive)} of draws."
+    )
+    return Tile(title, shown, ends, note + (" Inputs are illustrative." if illustrative else ""), allowed=True)
+
+
+def _threats(result: StudyResult) -> tuple[str, ...]:
+    """Return three bullets: the strongest threats, the break-even effect, the next look."""
+    ranked = [finding for status in ("fail", "warn") for finding in result.findings if finding.status == status]
+    bullets = [
+        f"{finding.message[0].upper()}{finding.message[1:]}."
+        for finding in ranked
+        if not finding.id.startswith("illustrative_money")
+    ]
+    closing = [line for line in (_break_even(result), _next_look(result)) if line]
+    return tuple((bullets[: 3 - len(closing)] or ["No check found a fault in the comparison."]) + closing)
+
+
+def _break_even(result: StudyResult) -> str:
+    if result.roi is None:
+        return ""
+    needed, estimate = result.roi.break_even_effect, result.estimate
+    if math.isnan(needed.estimate):
+        return f"Break-even: {needed.reason}."
+    if estimate.scale == "log":
+        shown = signed_percent(math.expm1(needed.estimate))
+    else:
+        shown = f"{signed(needed.estimate)} {words.primary_kpi(result).unit or ''}".rstrip()
+    if needed.estimate in estimate.interval(result.manifest.level):
+        return f"Break-even is an effect of {shown}, inside the effect's interval: it may or may not pay."
+    worst, _ = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
+    sign = 1.0 if estimate.direction == "higher" else -1.0
+    side = "beyond" if sign * needed.estimate > worst else "short of"
+    return f"Break-even is an effect of {shown}, {side} the whole interval of the effect."
+
+
+def _next_look(result: StudyResult) -> str:
+    if result.linked.waiting:
+        return f"Next look: {result.linked.waiting[0]} joins the follow-up when it is over."
+    trained = words.units(result, result.estimate.n.trained.units)
+    return f"The follow-up is complete: more trained than these {trained}, or more periods, would narrow the interval."

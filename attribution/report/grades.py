@@ -1,0 +1,46 @@
+"""The evidence grade: how strong the design is, whatever the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from attribution.study.result import StudyResult
+
+MEANINGS = {
+    "A": "randomised, analysed as assigned, attrition within bounds",
+    "B": "compared with similar people over several earlier periods, or assigned nearly at random; every gate passed",
+    "C": "compared, but with too few earlier periods or a failed gate to rule out other causes",
+    "D": "no comparison: what changed, not why",
+}
+
+RANDOM_LIKE = ("random", "waitlist")
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A letter, its one-line meaning, and why it is not better."""
+
+    letter: str
+    meaning: str
+    reason: str
+
+
+def grade_of(result: StudyResult) -> Grade:
+    """Return the evidence grade of a run.
+
+    B needs a comparison, no failed gate, and three baseline periods or an assignment that is random-like with its
+    source; a comparison with less is C; none is D. A would need an analysis as assigned with attrition inside its
+    bounds, which no method of this version does.
+    """
+    estimate = result.estimate
+    if not estimate.n.control.units:
+        return Grade("D", MEANINGS["D"], "nobody untrained was compared")
+    if result.gates_failed:
+        return Grade("C", MEANINGS["C"], f"failed: {', '.join(finding.id for finding in result.gates_failed)}")
+    assignment = result.design.assignment
+    sourced = assignment.mechanism in RANDOM_LIKE and bool(assignment.source)
+    if len(estimate.n.baseline) >= 3 or sourced:
+        return Grade("B", MEANINGS["B"], "the analysis is by training taken, not by assignment")
+    return Grade(
+        "C", MEANINGS["C"], f"{len(estimate.n.baseline)} baseline period, assignment by {assignment.mechanism}"
+    )

@@ -1,0 +1,1 @@
+"""One study's journey from its design to its result."""

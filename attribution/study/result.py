@@ -1,0 +1,71 @@
+"""What a run leaves behind: estimates, factors, money, findings, manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from attribution.core.estimate import Estimate
+from attribution.core.finding import Finding
+from attribution.design.schema import StudyDesign
+from attribution.finance.roi import Roi
+from attribution.inference.factor import AttributionFactor
+from attribution.study.link import Linked
+from attribution.study.manifest import Manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyResult:
+    """One study, run: `estimates` and `factors` by analysis id, the money of the first primary KPI, the findings.
+
+    `primary` are the ids of the primary analyses, the first being the headline's. `roi` is None with `roi_reason`.
+    """
+
+    design: StudyDesign
+    linked: Linked = field(repr=False)
+    estimates: Mapping[str, Estimate]
+    factors: Mapping[str, AttributionFactor]
+    primary: tuple[str, ...]
+    roi: Roi | None
+    roi_reason: str
+    findings: tuple[Finding, ...]
+    manifest: Manifest
+
+    @property
+    def estimate(self) -> Estimate:
+        """The headline estimate."""
+        return self.estimates[self.primary[0]]
+
+    @property
+    def factor(self) -> AttributionFactor:
+        """The headline share."""
+        return self.factors[self.primary[0]]
+
+    @property
+    def gates_failed(self) -> tuple[Finding, ...]:
+        """The findings that stop the claim."""
+        return tuple(finding for finding in self.findings if finding.status == "fail")
+
+    def tidy(self) -> pd.DataFrame:
+        """Return every term of every analysis: `analysis`, then the columns of `Estimate.tidy`."""
+        import pandas as pd
+
+        frames = []
+        for name, estimate in self.estimates.items():
+            frame = estimate.tidy(self.manifest.level)
+            frame.insert(0, "analysis", name)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def __repr__(self) -> str:
+        return f"StudyResult({self.design.study.id!r} as of {self.manifest.as_of}: {self.factor!r}; {self.roi!r})"
+
+    def _repr_html_(self) -> str:
+        from attribution.core.display import table_html
+
+        caption = f"{self.design.study.title}, as of {self.manifest.as_of}"
+        return table_html(self.tidy(), caption=caption) + self.factor._repr_html_()

@@ -1,0 +1,161 @@
+"""A study's whole journey on one screen: design, data, panels, estimates, shares, money, findings."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from attribution.checks.evidence import Evidence, review_evidence
+from attribution.core.estimate import Estimate
+from attribution.core.finding import Finding
+from attribution.design.schema import Analysis, StudyDesign
+from attribution.errors import DataError, MethodError
+from attribution.finance.costs import CostLedger, CostLine, cost_ledger
+from attribution.finance.roi import Roi, roi
+from attribution.inference.factor import AttributionFactor, attribution_factor
+from attribution.registry import ESTIMATORS, load, options
+from attribution.study.link import FIRST_CLAIM_DAY, Linked, link
+from attribution.study.manifest import build_manifest
+from attribution.study.result import StudyResult
+from attribution.study.sources import read
+
+PERIODS_PER_YEAR = {"year": 1.0, "quarter": 4.0, "month": 12.0, "week": 52.1775, "day": 365.2425}
+
+
+def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int = 1) -> StudyResult:
+    """Run a study: estimates, shares with their sets, money from joint draws, findings, manifest.
+
+    `as_of` is the date of the evaluation; follow-up periods that end later wait. The same design, data and date give
+    the same bits for any number of `workers`. Raises `AttributionError` for unusable input; a gate that fails is
+    a finding, not an error.
+
+    Examples
+    --------
+    >>> import attribution as at
+    >>> result = at.run(at.load_design("designs/michigan-grants.toml"))
+    >>> round(result.factor.share, 5)
+    0.84663
+    """
+    source = read(design)
+    linked = link(design, source, as_of)
+    estimates = {analysis.id: _estimate(analysis, design, linked) for analysis in design.analysis}
+    inference = design.inference
+    factors = {
+        name: attribution_factor(
+            estimate, draws=inference.draws, seed=inference.seed, level=inference.level, workers=workers
+        )
+        for name, estimate in estimates.items()
+    }
+    primary = tuple(analysis.id for analysis in design.analysis if analysis.role == "primary")
+    ledger = ledger_of(design)
+    money, reason = _money(design, linked, factors, ledger)
+    return StudyResult(
+        design=design,
+        linked=linked,
+        estimates=estimates,
+        factors=factors,
+        primary=primary,
+        roi=money,
+        roi_reason=reason,
+        findings=_findings(design, linked, estimates, factors, primary, ledger),
+        manifest=build_manifest(design, source, linked),
+    )
+
+
+def _estimate(analysis: Analysis, design: StudyDesign, linked: Linked) -> Estimate:
+    method = load(ESTIMATORS, analysis.method, kind="method")
+    filled: dict[str, Any] = {
+        "baseline": list(linked.baseline),
+        "followup": list(linked.followup),
+        "variance": design.inference.variance,
+    }
+    known = {option.name for option in options(method)}
+    keywords = {name: value for name, value in filled.items() if name in known} | dict(analysis.options)
+    try:
+        estimate: Estimate = method(linked.panels[analysis.kpi], **keywords)
+    except (DataError, MethodError) as error:
+        raise type(error)(error.what, where=f"analysis {analysis.id!r}, {error.where}", remedy=error.remedy) from error
+    return estimate
+
+
+def ledger_of(design: StudyDesign) -> CostLedger | None:
+    """Return the design's cost ledger, None where it asks for no money."""
+    if not design.cost or design.finance is None:
+        return None
+    lines = [
+        CostLine(
+            one.category,
+            one.amount,
+            one.low,
+            one.high,
+            source=one.source or "",
+            reason=one.reason or "",
+            illustrative=one.illustrative,
+        )
+        for one in design.cost
+    ]
+    return cost_ledger(lines, currency=design.finance.currency)
+
+
+def _money(
+    design: StudyDesign, linked: Linked, factors: dict[str, AttributionFactor], ledger: CostLedger | None
+) -> tuple[Roi | None, str]:
+    """Return the money of the valued KPI, or None with the reason why there is none."""
+    if ledger is None or not design.valuation or design.finance is None:
+        return None, "the design declares no value and no costs"
+    if linked.days_since_launch < FIRST_CLAIM_DAY:
+        return None, f"day {linked.days_since_launch} after launch: money is not reported before day {FIRST_CLAIM_DAY}"
+    if len(design.valuation) > 1:
+        raise MethodError(
+            f"{len(design.valuation)} KPIs have a value",
+            where="valuation",
+            remedy="price one KPI: the benefits of several would have to be summed from joint draws",
+        )
+    valuation = design.valuation[0]
+    priced = [one.id for one in design.analysis if one.role == "primary" and one.kpi == valuation.kpi]
+    if not priced or "effect" not in factors[priced[0]].estimate.terms:
+        return None, f"no primary analysis of {valuation.kpi} estimates an effect"
+    factor = factors[priced[0]]
+    measured = len(factor.estimate.n.followup)
+    finance = design.finance
+    return (
+        roi(
+            factor,
+            costs=ledger,
+            value_per_unit=valuation.value_per_unit,
+            value_of_untrained_level=valuation.value_of_untrained_level,
+            periods=measured if finance.horizon is None else min(measured, finance.horizon),
+            hurdle=finance.hurdle,
+            discount_rate=(1 + finance.discount_rate) ** (1 / PERIODS_PER_YEAR[design.timing.period]) - 1,
+        ),
+        "",
+    )
+
+
+def _findings(
+    design: StudyDesign,
+    linked: Linked,
+    estimates: dict[str, Estimate],
+    factors: dict[str, AttributionFactor],
+    primary: tuple[str, ...],
+    ledger: CostLedger | None,
+) -> tuple[Finding, ...]:
+    """Apply every check to each primary analysis; with several, the id says which."""
+    found: list[Finding] = []
+    for analysis in (one for one in design.analysis if one.id in primary):
+        evidence = Evidence(
+            design=design,
+            panel=linked.panels[analysis.kpi],
+            estimate=estimates[analysis.id],
+            factor=factors[analysis.id],
+            ledger=ledger,
+        )
+        for finding in review_evidence(evidence):
+            found.append(finding if len(primary) == 1 else _named(finding, analysis.id))
+    return tuple(found)
+
+
+def _named(finding: Finding, analysis: str) -> Finding:
+    from dataclasses import replace
+
+    return replace(finding, id=f"{finding.id}[{analysis}]")

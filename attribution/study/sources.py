@@ -1,0 +1,130 @@
+"""Where a study's data come from: a file beside the design, or a public data set by name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution.design.schema import StudyDesign
+from attribution.errors import DataError
+from attribution.registry import dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """The columns a study needs, as read, with the digest of what they were read from."""
+
+    frame: pd.DataFrame = field(repr=False)
+    name: str
+    digest: str
+
+
+def needed_columns(design: StudyDesign) -> tuple[str, ...]:
+    """Return the columns that the design names, each once, in the order of the design."""
+    columns = design.columns
+    single = (columns.unit, columns.period, columns.adopted, columns.trained, columns.assigned, columns.cluster)
+    names = [*single, columns.weight, *columns.covariates, *columns.groups, *(kpi.column for kpi in design.kpi)]
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def data_path(design: StudyDesign) -> Path | None:
+    """Return the data file's path, relative to the design's folder; None where the data are a named set."""
+    if design.data.source != "file" or design.data.path is None:
+        return None
+    base = design.source.path.parent if design.source.path is not None else Path()
+    return base / design.data.path
+
+
+def read(design: StudyDesign) -> Source:
+    """Read the columns that a design needs; raises `DataError` for a file or column that is not there."""
+    columns = needed_columns(design)
+    path = data_path(design)
+    if path is None:
+        name = str(design.data.name)
+        frame = _select(dataset(name), columns, f"dataset {name}")
+        return Source(frame, name, _frame_digest(frame))
+    if not path.is_file():
+        raise DataError(
+            "there is no such file", where=str(path), remedy="mend [data] path; it is relative to the design's folder"
+        )
+    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    if path.suffix.lower() not in readers:
+        raise DataError(
+            f"files of type {path.suffix or 'none'!r} are not read",
+            where=str(path),
+            remedy="give a .csv or .parquet file",
+        )
+    return Source(readers[path.suffix.lower()](path, design, columns), path.name, _file_digest(path))
+
+
+def _select(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
+    _require_columns(columns, list(frame.columns), where)
+    return frame[list(columns)]
+
+
+def _require_columns(columns: Sequence[str], present: Sequence[str], where: str) -> None:
+    from difflib import get_close_matches
+
+    missing = [name for name in columns if name not in present]
+    if not missing:
+        return
+    hints = []
+    for name in missing:
+        near = get_close_matches(name, [str(one) for one in present], n=1)
+        hints.append(f"{name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    shown = ", ".join(map(str, present[:30])) + (" …" if len(present) > 30 else "")
+    raise DataError(
+        f"missing column{'s' if len(missing) > 1 else ''} {', '.join(hints)}",
+        where=where,
+        remedy=f"mend [columns] and [[kpi]] in the design; the data have {shown}",
+    )
+
+
+def _read_csv(path: Path, design: StudyDesign, columns: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    # Ids are labels: read as numbers, "007" and "7" would become one person.
+    ids = {name: "str" for name in (design.columns.unit, design.columns.cluster) if name is not None}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = list(pd.read_csv(file, nrows=0).columns)
+        _require_columns(columns, header, str(path))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return pd.read_csv(file, usecols=list(columns), dtype=ids)[list(columns)]
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"not a readable CSV file: {error}", where=str(path), remedy="save it as UTF-8 text with one header line"
+        ) from error
+
+
+def _read_parquet(path: Path, design: StudyDesign, columns: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        _require_columns(columns, pq.read_schema(path).names, str(path))
+        return pd.read_parquet(path, columns=list(columns))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(
+            f"not a readable Parquet file: {error}", where=str(path), remedy="write the file anew"
+        ) from error
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _frame_digest(frame: pd.DataFrame) -> str:
+    import pandas as pd
+
+    digest = hashlib.sha256(repr([(name, str(kind)) for name, kind in frame.dtypes.items()]).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
