@@ -43,7 +43,7 @@ def windows(panel: Panel, baseline: Sequence[Any], followup: Sequence[Any]) -> t
                 where=name,
                 remedy=f"give a list of at least one period, e.g. {name}=[{panel.periods.text(0)}]",
             )
-        pair.append(Window(name, np.unique(np.array(panel.periods.codes(labels), dtype=np.int16))))
+        pair.append(Window(name, np.unique(np.array(panel.periods.codes(labels, where=name), dtype=np.int16))))
     before, after = pair
     if before.codes[-1] >= after.codes[0]:
         raise MethodError(

@@ -102,9 +102,12 @@ class Estimate:
             vector[self._index(term)] = weight
         layers = contrast_variance(self.covariance, vector[None, :])
         variance = float(layers.sum())
-        # Rounding leaves a trace of about eps² of the KPI's magnitude where the variance is 0 in exact arithmetic.
-        magnitude = max(abs(end) for end in self.outcome_range) * float(np.abs(vector).sum())
-        if not variance > (1e-13 * magnitude) ** 2:
+        # Where the variance is 0 in exact arithmetic, rounding leaves a trace: about eps² of the KPI's magnitude, and
+        # eps of the terms' variances where these cancel.
+        size = np.abs(vector)
+        magnitude = max(abs(end) for end in self.outcome_range) * float(size.sum())
+        cancelled = float(size @ np.abs(self.covariance).sum(axis=0) @ size)
+        if not variance > max((1e-14 * magnitude) ** 2, 1e-14 * cancelled):
             return Contrast(float(vector @ self.values), np.nan, np.nan)
         return Contrast(
             float(vector @ self.values), float(np.sqrt(variance)), float(welch_df(layers, self.stratum_df)[0])

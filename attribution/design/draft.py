@@ -27,7 +27,7 @@ class Draft:
 
     def has(self, name: str) -> bool:
         """Say whether a table is in the file."""
-        return bool(self.tables.get(name))
+        return bool(self.tables.get(name, ()) != ())
 
     def rows(self, table: type[Row], *keys: str) -> Iterator[tuple[str, Row]]:
         """Yield the path and the values of each row of a table in which `keys` are sound."""

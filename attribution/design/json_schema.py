@@ -69,7 +69,7 @@ def _analysis(common: dict[str, Any], option_schemas: dict[str, dict[str, Any]])
                 continue  # filled from [timing] and [inference]
             if option.required:
                 required.append(option.name)
-            elif option.default is None or isinstance(option.default, (bool, int, float, str)):
+            elif isinstance(option.default, (bool, int, float, str)):
                 options[option.name]["default"] = option.default
         alternatives.append(
             {

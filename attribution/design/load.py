@@ -21,6 +21,7 @@ from attribution.errors import DesignError, Problem
 MAX_BYTES = 1_000_000
 MAX_PROBLEMS = 100
 MAX_DEPTH = 8
+MAX_DOTS = 300
 
 
 def load_design(path: str | os.PathLike[str]) -> StudyDesign:
@@ -93,6 +94,11 @@ def _parse(file: str, content: bytes) -> dict[str, Any]:
         line = content.count(b"\n", 0, error.start) + 1
         what = f"the file is not UTF-8 (line {line}, byte {error.start})"
         raise _refuse(file, what, "save it as UTF-8") from None
+    # tomllib takes time in the square of a dotted key's parts; texts are short, and an array may go over several lines.
+    for number, written in enumerate(text.split("\n"), start=1):
+        if written.count(".") > MAX_DOTS:
+            what = f"line {number} holds more than {MAX_DOTS} full stops, a nesting too large to read"
+            raise _refuse(file, what, "put each entry of an array on a line of its own")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -59,7 +59,8 @@ def _fault(key: str, analysis: Analysis, method: Callable[..., Any], name: str, 
     known = options_of(method)
     if name not in known:
         own = [name for name in Analysis.model_fields if name != "options"]
-        what = f"unknown key {echo(name)}, expected {', '.join(own)} or an option of {analysis.method!r}: {', '.join(known)}"
+        options = ", ".join(known)
+        what = f"unknown key {echo(name)}, expected {', '.join(own)} or an option of {analysis.method!r}: {options}"
         return Problem(key, what, f"{nearest(name, [*own, *known])}; rename the key or take it out")
     try:
         adapter(method, name).validate_python(value)

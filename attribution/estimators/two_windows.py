@@ -35,6 +35,12 @@ def estimate_windows(
     _require_option("variance", variance, get_args(Variance))
     if controls is not None:
         _require_option("controls", controls, get_args(Controls))
+    if panel.cohort is not None and panel.cohort.estimand != "ATT":
+        raise MethodError(
+            f"the cohort speaks for the {panel.cohort.estimand}, {method} for the effect on the trained (ATT)",
+            where=f"cohort {panel.cohort.method}",
+            remedy="use a cohort whose estimand is the ATT",
+        )
     before, after = windows(panel, baseline, followup)
     arms = two_window_arms(panel, before, after, controls or "not_yet")
     reduced = reduce_windows(panel, before, after, arms, compare=controls is not None)

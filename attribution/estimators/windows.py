@@ -189,7 +189,7 @@ def _complete(
     """Reduce a panel without a hole: every row is where its unit and period say, so nothing needs to be looked up."""
     n_units, n_periods, n_arms = len(panel.units), len(panel.periods), 2 if compare else 1
     table = panel.observations.outcome.reshape(n_units, n_periods)
-    center = float(table[0].mean())
+    center = float(table.mean())
     value = np.stack([table[:, window.codes].mean(axis=1) for window in (before, after)], axis=1) - center
     clusters, n_clusters = _cluster_columns(panel, candidate)
     arm = np.where(candidate, np.where(arms.code == TRAINED, 0, 1), -1).astype(np.int8)

@@ -83,10 +83,12 @@ class Roi:
         return pd.DataFrame(rows, columns=["quantity", "estimate", "low", "high", "reason"])
 
     def __repr__(self) -> str:
+        net, ratio = self.net_benefit, self.roi
+        if self.benefit_draws is None:
+            return f"Roi(net benefit {net.estimate:,.0f} {self.currency}, ROI {ratio.estimate:.1%}, no interval)"
         return (
-            f"Roi(net benefit {self.net_benefit.estimate:,.0f} {self.currency} "
-            f"[{self.net_benefit.low:,.0f}, {self.net_benefit.high:,.0f}], ROI {self.roi.estimate:.1%} "
-            f"[{self.roi.low:.1%}, {self.roi.high:.1%}])"
+            f"Roi(net benefit {net.estimate:,.0f} {self.currency} [{net.low:,.0f}, {net.high:,.0f}], "
+            f"ROI {ratio.estimate:.1%} [{ratio.low:.1%}, {ratio.high:.1%}])"
         )
 
     def _repr_html_(self) -> str:

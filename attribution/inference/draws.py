@@ -92,12 +92,12 @@ def calibrate(estimate: Estimate, raw: Draws | None, *, draws: int, seed: int) -
     Effect and change keep the ranks of the bootstrap draws, so that their dependence is the bootstrap's, and take
     the quantiles of θ̂ + SE·t(df) at rank/(B+1): no line computed from them can contradict the interval. Background is
     change − effect. Without a bootstrap (`raw=None`) the ranks come from the normal copula of the primary
-    correlation. None where a standard error is undefined. Ties are broken by a seeded shuffle; failed draws are left
-    out.
+    correlation. None where the effect's standard error is undefined; a change without one is left out. Ties are
+    broken by a seeded shuffle; failed draws are left out.
     """
-    terms: tuple[str, ...] = tuple(term for term in ("effect", "change") if term in estimate.terms)
-    found = [estimate.contrast({term: 1.0}) for term in terms]
-    if not terms or not all(np.isfinite(one.std_error) for one in found):
+    found = {term: estimate.contrast({term: 1.0}) for term in ("effect", "change") if term in estimate.terms}
+    terms: tuple[str, ...] = tuple(term for term, one in found.items() if np.isfinite(one.std_error))
+    if not terms or ("effect" in found and "effect" not in terms):
         return None
     if raw is None:
         ranked, failed = _copula(estimate, terms, draws, seed), 0
@@ -112,7 +112,7 @@ def calibrate(estimate: Estimate, raw: Draws | None, *, draws: int, seed: int) -
         return None
     shuffle = stream(seed, TIES).permutation(count)
     columns = []
-    for index, one in enumerate(found):
+    for index, one in enumerate(found[term] for term in terms):
         order = np.argsort(ranked[shuffle, index], kind="stable")
         rank = np.empty(count)
         rank[shuffle[order]] = np.arange(1, count + 1)

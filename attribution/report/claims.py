@@ -10,7 +10,6 @@ from attribution.report import words
 from attribution.report.format import (
     between,
     money,
-    number,
     percent,
     signed,
     signed_percent,
@@ -102,7 +101,7 @@ def interval_note(result: StudyResult) -> str:
         if excluding and landmark in factor.interval:
             names = words.listed([words.METHOD_NAMES[name] for name in excluding])
             return (
-                f"{names[0].upper()}{names[1:]} would exclude {meaning}; the headline (Fieller) does not, because it counts "
+                f"{names[0].upper()}{names[1:]} would exclude {meaning}; the headline (Fieller) does not: it counts "
                 f"the noise in the observed change that the share is divided by, which with {trained} is not small."
             )
     return ""
@@ -110,13 +109,13 @@ def interval_note(result: StudyResult) -> str:
 
 def _banner(result: StudyResult) -> tuple[str, ...]:
     lines = [f"Gate failed: {finding.message}." for finding in result.gates_failed]
-    if result.roi is not None:
-        lines += [
-            "Money inputs are illustrative: no published source, no approver."
-            for finding in result.findings
-            if finding.id.startswith("illustrative_money") and finding.status == "warn"
-        ]
+    if result.roi is not None and _illustrative(result):
+        lines.append("Money inputs are illustrative: no published source, no approver.")
     return tuple(dict.fromkeys(lines))
+
+
+def _illustrative(result: StudyResult) -> bool:
+    return any(one.id.startswith("illustrative_money") and one.status == "warn" for one in result.findings)
 
 
 def _changed(result: StudyResult) -> Tile:
@@ -188,14 +187,12 @@ def _worth(result: StudyResult) -> Tile:
         )
     ends = between(signed_percent(ratio.low), signed_percent(ratio.high))
     low, high = (money(end, found.currency, width=width) for end in (net.low, net.high))
-    illustrative = any(
-        finding.id.startswith("illustrative_money") and finding.status == "warn" for finding in result.findings
-    )
+    measured = words.units(result, found.plan.units)
     note = (
-        f"Net benefit {amount} ({between(low, high)}) for {words.units(result, found.plan.units)} measured, against the "
-        f"costs of all {found.trained_in_window} trained. Above zero in {percent(found.probability_net_positive)} of draws."
+        f"Net benefit {amount} ({between(low, high)}) for {measured} measured, against the costs of all "
+        f"{found.trained_in_window} trained. Above zero in {percent(found.probability_net_positive)} of draws."
     )
-    return Tile(title, shown, ends, note + (" Inputs are illustrative." if illustrative else ""), allowed=True)
+    return Tile(title, shown, ends, note + (" Inputs are illustrative." if _illustrative(result) else ""), allowed=True)
 
 
 def _threats(result: StudyResult) -> tuple[str, ...]:

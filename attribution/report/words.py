@@ -90,7 +90,7 @@ def size(estimate: Estimate, value: float, interval: Interval, relative: Percent
 
 
 def share_reading(factor: AttributionFactor) -> str:
-    """Return what the share says, read with the signs of effect and change as improvement, and what its set leaves open."""
+    """Return what the share says, by the signs of effect and change as improvement, and what its set leaves open."""
     effect, change = factor.improvement
     if change > 0 and effect < 0:
         reading = "the KPI improved although training harmed it"

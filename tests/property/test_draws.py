@@ -63,7 +63,8 @@ def test_calibrated_draws_keep_the_ranks_of_the_bootstrap(data: int, seed: int) 
     assert factor.raw_draws is not None
     for term in ("effect", "change"):
         raw, calibrated = factor.raw_draws.term(term), factor.draws.term(term)
-        assert (np.diff(calibrated[np.argsort(raw, kind="stable")]) > -1e-12).all()
+        # Equal draws of the bootstrap may come in any order, others keep theirs.
+        assert (np.diff(calibrated[np.lexsort((calibrated, raw))]) > 0).all()
         assert len(np.unique(calibrated)) == len(calibrated)
     background = factor.draws.term("change") - factor.draws.term("effect")
     assert (factor.draws.term("background") == background).all()

@@ -1,0 +1,267 @@
+"""The page: one self-contained HTML file, rendered from the records and the compiled claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution.core.estimate import Estimate
+from attribution.core.finding import Finding
+from attribution.report import figures, tables
+from attribution.report.claims import Claim
+from attribution.report.format import percent, plural
+from attribution.report.tables import Cell, Table
+from attribution.report.words import primary_kpi, units
+from attribution.study.result import StudyResult
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+WIDE, NARROW = 760, 330
+"""CSS pixels that each figure is drawn for: a screen or a sheet of paper, and a phone."""
+
+VERDICTS = {
+    "works": "It works",
+    "does_not": "It does not work",
+    "cannot_tell": "We cannot tell",
+    "too_early": "Too early to tell",
+}
+
+FRAMES = {"roi": "return on investment", "outcomes": "outcomes, without money"}
+
+STATUSES = {"fail": ("✕", "fail"), "warn": ("!", "warn"), "pass": ("✓", "pass"), "skipped": ("–", "skipped")}
+"""Sign and word of each status, in the order of the review: meaning never rests on colour alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure twice, for wide and for narrow pages, with its finding and its data."""
+
+    name: str
+    title: str
+    wide: Markup
+    narrow: Markup
+    data: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A sentence with one number in the middle: before, number, after."""
+
+    before: str
+    cell: Cell
+    after: str
+
+
+def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = None) -> str:
+    """Return the report as one HTML file without scripts or anything to fetch.
+
+    Every text is escaped, whatever the design or the data hold. Every number that stands in `results.json` carries its path there
+    as `data-source`. `previous` are the digests of the run that this one replaces.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    kpi, estimate = primary_kpi(result), result.estimate
+    money = result.roi
+    return environment.get_template("report.html.j2").render(
+        study=result.design.study,
+        program=result.design.program,
+        kpi=kpi,
+        as_of=result.manifest.as_of,
+        frame=FRAMES[result.design.study.frame],
+        failed=bool(result.gates_failed),
+        claim=claim,
+        verdict=VERDICTS[claim.verdict],
+        waterfall=_waterfall(result),
+        compared=_compared(result),
+        flow=tables.flow_table(result),
+        arms=tables.arms_table(result),
+        coverage=tables.coverage_table(result),
+        balance=tables.balance_table(result),
+        shares=_shares(result),
+        share_reason=_share_reason(result),
+        forest=_forest(result),
+        terms=tables.terms_table(result),
+        roi=money,
+        roi_reason=result.roi_reason,
+        money_facts=_money_facts(result),
+        illustrative=_illustrative(result),
+        ledger=None if money is None else tables.ledger_table(money),
+        amounts=None if money is None else tables.money_table(money, result.design.timing.period, kpi.unit),
+        scenarios=_scenarios(result),
+        findings=_reviewed(result.findings),
+        statuses=STATUSES,
+        limits=result.design.limits.text,
+        ours=_limits(estimate, result),
+        manifest=tables.manifest_table(result, previous),
+    )
+
+
+def _picture(name: str, draw: Callable[[Axes], Axes], data: Table, desc: str, *, heights: tuple[int, int] | None) -> Picture:
+    """Draw a figure for both widths. Its title becomes the caption, where the page's own font sets it."""
+    drawn, title = [], ""
+    for index, width in enumerate((WIDE, NARROW)):
+
+        def untitled(ax: Axes) -> Axes:
+            nonlocal title
+            title = draw(ax).get_title(loc="left").replace("\n", " ")
+            ax.set_title("", loc="left")
+            return ax
+
+        ax = figures.picture(untitled, width=width, height=None if heights is None else heights[index])
+        suffix = ("wide", "narrow")[index]
+        drawn.append(figures.svg(ax, title=title, desc=desc, name=f"{name}-{suffix}"))
+    return Picture(name, title, drawn[0], drawn[1], data)
+
+
+def _waterfall(result: StudyResult) -> Picture | None:
+    factor, kpi = result.factors.get(result.primary[0]), primary_kpi(result)
+    if factor is None or not {"effect", "change", "background"} <= set(factor.estimate.terms):
+        return None
+    return _picture(
+        "waterfall",
+        lambda ax: figures.waterfall(factor, ax=ax, label=kpi.label, unit=kpi.unit),
+        tables.steps_table(result),
+        "Bars from the level before, through what would have happened anyway and what training did, to the level after, "
+        f"in {kpi.unit}. The training bar carries the interval of the effect.",
+        heights=(330, 330),
+    )
+
+
+def _shares(result: StudyResult) -> Picture | None:
+    factor = result.factors.get(result.primary[0])
+    if factor is None:
+        return None
+    return _picture(
+        "shares",
+        lambda ax: figures.share_sets(factor, ax=ax),
+        tables.share_table(factor),
+        "One line for each way of computing the interval of the share, with lines at 0, none of the change, and at 1, all of it.",
+        heights=None,
+    )
+
+
+def _forest(result: StudyResult) -> Picture | None:
+    if result.primary[0] not in result.factors:
+        return None
+    return _picture(
+        "analyses",
+        lambda ax: figures.effect_forest(result, ax=ax),
+        tables.terms_table(result),
+        "One line for each analysis: the estimated effect of training with its interval, and a line at 0, no effect.",
+        heights=None,
+    )
+
+
+def _scenarios(result: StudyResult) -> Picture | None:
+    money = result.roi
+    if money is None or money.benefit_draws is None:
+        return None
+    return _picture(
+        "scenarios",
+        lambda ax: figures.scenarios(money, ax=ax),
+        tables.scenario_table(money),
+        "One bar for each corner case: conservative takes the worse end of the effect’s interval and the upper costs, optimistic "
+        "the better end and the lower costs. 0 is break-even.",
+        heights=None,
+    )
+
+
+def _share_reason(result: StudyResult) -> str:
+    factor = result.factors.get(result.primary[0])
+    if factor is None:
+        return f"{result.estimate.method} has no comparison, so that no share of the change can be stated."
+    return "" if factor.estimable else f"The share is not estimable: {factor.reason}. What follows speaks of the effect alone."
+
+
+def _compared(result: StudyResult) -> tuple[str, ...]:
+    """Return sentences on who was compared with whom."""
+    flow = result.estimate.n
+    windows = f"before is {_span(flow.baseline)}, after is {_span(flow.followup)}"
+    trained = units(result, flow.trained.units)
+    if not flow.control.units:
+        return (f"{trained} were trained and measured; {windows}. Nobody untrained was compared with them.",)
+    lines = [f"{trained} were trained and measured, and compared with {flow.control.units:,} that were not trained; {windows}."]
+    if flow.later:
+        late = ", ".join(f"{count} in {period}" for period, count in flow.later)
+        number = sum(count for _, count in flow.later)
+        lines.append(f"{number} of those compared are trained later ({late}); until then they count as untrained.")
+    lost = flow.trained_in_window - flow.trained.units
+    if lost:
+        lines.append(
+            f"{lost} of the {flow.trained_in_window} trained in this time could not be measured: the effect does not speak for them."
+        )
+    return tuple(lines)
+
+
+def _money_facts(result: StudyResult) -> tuple[Fact, ...]:
+    money = result.roi
+    if money is None:
+        return ()
+    facts = [
+        Fact("", Cell(plural(money.plan.units, "unit"), "roi.units_represented"), " measured: the benefit counts these alone."),
+        Fact("", Cell(str(money.trained_in_window), "roi.units_trained"), " trained in all: the costs cover every one of them."),
+        Fact(
+            "Counted over ",
+            Cell(plural(money.plan.periods, result.design.timing.period), "roi.periods"),
+            " of follow-up; nothing beyond it.",
+        ),
+    ]
+    if money.benefit_draws is not None:
+        positive = Cell(percent(money.probability_net_positive), "roi.probability_net_positive")
+        above = Cell(percent(money.probability_above_hurdle), "roi.probability_above_hurdle")
+        facts += [
+            Fact("Share of draws with a net benefit above zero: ", positive, "."),
+            Fact(f"Share of draws with an ROI above the hurdle of {percent(money.hurdle)}: ", above, "."),
+        ]
+    return tuple(facts)
+
+
+def _illustrative(result: StudyResult) -> str:
+    if result.roi is None:
+        return ""
+    values = [one for one in result.design.valuation if one.illustrative]
+    costs = [one for one in result.design.cost if one.illustrative and one.amount]
+    parts = ["the value of the KPI"] * bool(values) + [plural(len(costs), "cost")] * bool(costs)
+    if not parts:
+        return ""
+    return f"Illustrative: {' and '.join(parts)} have no source. This section shows the method; it is not a finding about money."
+
+
+def _reviewed(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    order = list(STATUSES)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.status)))
+
+
+def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
+    """Return our own words on what no interval of this report covers."""
+    lines = []
+    if estimate.n.control.units:
+        lines.append(
+            "The effect rests on the assumption that, without training, both groups would have moved alike (parallel trends). "
+            "The data cannot prove it."
+        )
+    lines.append(
+        f"The {percent(result.manifest.level)} intervals count chance alone: a comparison that is wrong in itself is not inside them."
+    )
+    if result.roi is not None:
+        lines.append("No benefit after the last follow-up period is counted, and no benefit of trained units that were not measured.")
+    lines += [f"{note[0].upper()}{note[1:]}." for note in estimate.notes if note]
+    return tuple(lines)
+
+
+def _span(periods: tuple[str, ...]) -> str:
+    return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"

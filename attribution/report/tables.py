@@ -1,0 +1,331 @@
+"""The report's tables: cells with their path in `results.json`, ready for the one table macro."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from attribution.balance import baseline_balance
+from attribution.core.interval import Interval
+from attribution.finance.costs import CATEGORIES
+from attribution.finance.roi import QUANTITIES, Amount, Roi
+from attribution.inference.factor import AttributionFactor
+from attribution.report.figures import METHODS
+from attribution.report.format import NOT_ESTIMABLE, THIN, money, number, percent, signed, signed_percent
+from attribution.study.result import StudyResult
+
+QUANTITY_NAMES = {
+    "attributed_benefit": "Attributed benefit",
+    "total_cost": "Total cost",
+    "net_benefit": "Net benefit",
+    "roi": "Return on investment (ROI)",
+    "bcr": "Benefit for each unit of cost (BCR)",
+    "payback_periods": "Payback, {period}s",
+    "npv": "Net present value (NPV)",
+    "break_even_effect": "Break-even effect, {unit}",
+    "break_even_factor": "Break-even share",
+}
+
+TERMS = {"effect": "training (effect)", "change": "observed change", "background": "background"}
+
+_MONEY = ("attributed_benefit", "total_cost", "net_benefit", "npv")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its text, where the number stands in `results.json`, and whether it is a number or words."""
+
+    text: str
+    source: str = ""
+    kind: Literal["number", "words", "head"] = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A caption, column headings with their kind, and rows of as many cells."""
+
+    caption: str
+    columns: tuple[tuple[str, Literal["number", "words"]], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def flow_table(result: StudyResult) -> Table:
+    """Return who and what entered the headline analysis, and who did not, by arm and reason."""
+    flow, name = result.estimate.n, result.primary[0]
+    frame = flow.tidy()
+    rows = []
+    for index, row in enumerate(frame.itertuples(index=False)):
+        fate = "compared" if row.fate == "entered" else f"left out: {row.reason}"
+        counts = [_cell(_count(value), f"flow.{name}.{index}.{key}") for key, value in (("units", row.units), ("rows", row.rows))]
+        rows.append((Cell(str(row.arm), kind="head"), Cell(fate, kind="words"), *counts))
+    whole = int(frame["rows"].sum())
+    total = (Cell(_count(int(frame["units"].sum()))), _cell(_count(whole), "manifest.rows" if whole == result.manifest.rows else ""))
+    rows.append((Cell("all", kind="head"), Cell("as read", kind="words"), *total))
+    columns = (("arm", "words"), ("fate", "words"), ("units", "number"), ("rows", "number"))
+    return Table("Who entered the comparison, and who did not", columns, tuple(rows))
+
+
+def balance_table(result: StudyResult) -> Table | None:
+    """Return the arms' baseline means and their standardised differences; None where nobody was compared."""
+    estimate = result.estimate
+    if not estimate.n.control.units:
+        return None
+    frame = baseline_balance(result.linked.panels[_kpi_id(result, result.primary[0])], estimate)
+    rows = []
+    for index, row in enumerate(frame.itertuples(index=False)):
+        cells = [
+            _cell(write(float(value)), f"cohort.balance.{index}.{key}")
+            for key, value, write in (
+                ("trained", row.trained, number),
+                ("control", row.control, number),
+                ("difference", row.difference, signed),
+                ("g", row.g, _hedges),
+            )
+        ]
+        missing = _cell(_count(int(row.missing)), f"cohort.balance.{index}.missing")
+        rows.append((Cell(str(row.variable), kind="head"), *cells, missing))
+    names = ("variable", "trained", "compared", "difference", "in SD (Hedges’ g)", "units without")
+    return Table("Alike before the training?", _columns(names, first="words"), tuple(rows))
+
+
+def arms_table(result: StudyResult) -> Table:
+    """Return units, independent groups and observed shares of each arm."""
+    flow = result.estimate.n
+    arms = [("trained", flow.trained)] + ([("compared", flow.control)] if flow.control.units else [])
+    rows = []
+    for name, arm in arms:
+        key = "trained" if name == "trained" else "control"
+        cells = [_cell(_count(getattr(arm, part)), f"cohort.{key}.{part}") for part in ("units", "clusters", "rows")]
+        rows.append((Cell(name, kind="head"), *cells))
+    return Table("The two arms", _columns(("arm", "units", "clusters", "rows used"), first="words"), tuple(rows))
+
+
+def coverage_table(result: StudyResult) -> Table | None:
+    """Return the observed share of each arm by period; None where nobody who entered lacks a period."""
+    coverage = result.estimate.n.coverage
+    shares = [*coverage.trained, *(value for value in coverage.control if math.isfinite(value))]
+    if all(value == 1 for value in shares):
+        return None
+    rows = []
+    for index, period in enumerate(coverage.periods):
+        cells = [
+            _cell(percent(float(values[index])), f"cohort.coverage.{index}.{arm}")
+            for arm, values in (("trained", coverage.trained), ("control", coverage.control))
+        ]
+        rows.append((Cell(period, kind="head"), *cells))
+    columns = _columns(("period", "trained", "compared"), first="words")
+    return Table("Share of each arm observed, by period", columns, tuple(rows))
+
+
+def share_table(factor: AttributionFactor) -> Table:
+    """Return every set of the share, the headline first."""
+    rows = []
+    for interval in (factor.interval, *factor.others):
+        headline = interval is factor.interval
+        base = "factor.interval" if headline else f"factor.others.{interval.method}"
+        share = _cell(number(factor.share), "factor.share") if factor.estimable or not headline else Cell(NOT_ESTIMABLE)
+        rows.append(
+            (
+                Cell(METHODS.get(interval.method, interval.method), kind="head"),
+                share,
+                *_ends(interval, base),
+                Cell(interval.kind, f"{base}.kind", "words"),
+            )
+        )
+    columns = (*_columns(("interval", "share", "from", "to"), first="words"), ("kind", "words"))
+    return Table(f"The share and its sets at {factor.interval.level:.0%}", tuple(columns), tuple(rows))
+
+
+def terms_table(result: StudyResult) -> Table:
+    """Return every term of every analysis with its interval."""
+    roles = {one.id: one.role for one in result.design.analysis}
+    rows = []
+    for name, estimate in result.estimates.items():
+        frame = estimate.tidy(result.manifest.level)
+        for row in frame.itertuples(index=False):
+            base = f"terms.{name}.{row.term}"
+            decimals = _decimals((row.estimate, row.conf_low, row.conf_high))
+            cells = [
+                _cell(_fixed(float(value), decimals), f"{base}.{key}")
+                for key, value in (
+                    ("estimate", row.estimate),
+                    ("std_error", row.std_error),
+                    ("conf_low", row.conf_low),
+                    ("conf_high", row.conf_high),
+                )
+            ]
+            role = Cell(f"{name} ({roles[name]}: {estimate.method}, {estimate.variance})", kind="head")
+            rows.append((role, Cell(TERMS.get(str(row.term), str(row.term)), kind="words"), *cells))
+    columns = (
+        ("analysis", "words"),
+        ("term", "words"),
+        *_columns(("estimate", "standard error", "from", "to"), first="number"),
+    )
+    return Table(f"All analyses, in KPI units, {result.manifest.level:.0%} intervals", tuple(columns), tuple(rows))
+
+
+def steps_table(result: StudyResult) -> Table:
+    """Return the steps of the waterfall: observed change, background and training, in KPI units and percent."""
+    estimate, name, level = result.estimate, result.primary[0], result.manifest.level
+    shown = [term for term in ("change", "background", "effect") if term in estimate.terms]
+    decimals = _decimals([estimate.value(term) for term in shown])
+    rows = []
+    for term in shown:
+        interval = estimate.interval(level, term=term)
+        base = f"terms.{name}.{term}"
+        relative = _cell(signed_percent(estimate.percent(level, term=term).estimate), f"percent.{name}.{term}.estimate")
+        rows.append(
+            (
+                Cell(TERMS[term], kind="head"),
+                _cell(_fixed(estimate.value(term), decimals), f"{base}.estimate"),
+                _cell(_fixed(interval.low, decimals), f"{base}.conf_low"),
+                _cell(_fixed(interval.high, decimals), f"{base}.conf_high"),
+                relative,
+            )
+        )
+    names = ("step", "KPI units", "from", "to", "in percent")
+    return Table(f"The steps, with {level:.0%} intervals", _columns(names, first="words"), tuple(rows))
+
+
+def ledger_table(roi: Roi) -> Table:
+    """Return the costs by category with range and source, and their sum."""
+    rows = []
+    for index, line in enumerate(roi.costs.lines):
+        low, high = line.ends
+        amounts = [
+            _cell(_amount(value, roi.currency), f"costs.{index}.{key}")
+            for key, value in (("amount", line.amount), ("low", low), ("high", high))
+        ]
+        origin = line.source or line.reason or "no source given"
+        marked = f"{origin} (illustrative)" if line.illustrative and line.amount else origin
+        rows.append((Cell(CATEGORIES[line.category], kind="head"), *amounts, Cell(marked, kind="words")))
+    low, high = roi.costs.ends
+    total = [
+        _cell(_amount(roi.costs.total, roi.currency), "roi.total_cost.estimate"),
+        Cell(_amount(low, roi.currency)),
+        Cell(_amount(high, roi.currency)),
+    ]
+    rows.append((Cell("all costs", kind="head"), *total, Cell("", kind="words")))
+    columns = (*_columns(("cost", "amount", "low", "high"), first="words"), ("source, or reason for zero", "words"))
+    return Table(f"What the program cost, {roi.currency}, for all trained", tuple(columns), tuple(rows))
+
+
+def money_table(roi: Roi, period: str, unit: str) -> Table:
+    """Return every quantity of the return with its interval from joint draws, or the reason why there is none."""
+    rows = []
+    for name in QUANTITIES:
+        amount: Amount = getattr(roi, name)
+        label = QUANTITY_NAMES[name].format(period=period, unit=unit)
+        shown = [
+            _cell(_quantity(name, value, roi, amount), f"roi.{name}.{key}")
+            for key, value in (("estimate", amount.estimate), ("low", amount.low), ("high", amount.high))
+        ]
+        rows.append((Cell(label, kind="head"), *shown, Cell(amount.reason, kind="words")))
+    columns = (*_columns(("measured benefit only", "estimate", "from", "to"), first="words"), ("note", "words"))
+    return Table(f"What it is worth, {roi.currency}, with {roi.level:.0%} intervals from joint draws", columns, tuple(rows))
+
+
+def scenario_table(roi: Roi) -> Table:
+    """Return the corner cases."""
+    width = roi.scenarios[-1].net_benefit - roi.scenarios[0].net_benefit
+    rows = []
+    for one in roi.scenarios:
+        base = f"roi.scenarios.{one.name}"
+        rows.append(
+            (
+                Cell(one.name, kind="head"),
+                _cell(number(one.effect), f"{base}.effect"),
+                _cell(money(one.attributed_benefit, roi.currency, width=width), f"{base}.attributed_benefit"),
+                _cell(_amount(one.total_cost, roi.currency), f"{base}.total_cost"),
+                _cell(money(one.net_benefit, roi.currency, width=width), f"{base}.net_benefit"),
+                _cell(signed_percent(one.roi), f"{base}.roi"),
+            )
+        )
+    names = ("corner case", "effect", "benefit", "cost", "net benefit", "ROI")
+    return Table("Corner cases, without a confidence level", _columns(names, first="words"), tuple(rows))
+
+
+def manifest_table(result: StudyResult, previous: dict[str, str] | None) -> Table:
+    """Return what the run was made of: files, digests, seed, versions, and the digests of the run it replaced."""
+    manifest = result.manifest
+    facts = [
+        ("study", manifest.study, "study"),
+        ("as of", manifest.as_of, "as_of"),
+        ("design file", manifest.design, "design"),
+        ("design digest (SHA-256)", manifest.design_digest, "design_digest"),
+        ("data", manifest.data, "data"),
+        ("data digest (SHA-256)", manifest.data_digest, "data_digest"),
+        ("rows read", _count(manifest.rows), "rows"),
+        ("seed", str(manifest.seed), "seed"),
+        ("draws", _count(manifest.draws), "draws"),
+        ("confidence level", percent(manifest.level), "level"),
+        *((f"version of {name}", one, f"versions.{name}") for name, one in manifest.versions.items()),
+        *((f"previous run: {_words(name)}", one, f"previous.{name}") for name, one in (previous or {}).items()),
+    ]
+    rows = tuple((Cell(name, kind="head"), Cell(value, f"manifest.{key}", "words")) for name, value, key in facts)
+    return Table("What this report was made of", (("what", "words"), ("value", "words")), rows)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _kpi_id(result: StudyResult, analysis: str) -> str:
+    return next(one.kpi for one in result.design.analysis if one.id == analysis)
+
+
+def _columns(
+    names: Sequence[str], *, first: Literal["number", "words"]
+) -> tuple[tuple[str, Literal["number", "words"]], ...]:
+    return ((names[0], first), *((name, "number") for name in names[1:]))
+
+
+def _cell(text: str, source: str) -> Cell:
+    return Cell(text, source)
+
+
+def _count(value: int) -> str:
+    return f"{value:,}".replace(",", THIN)
+
+
+def _amount(value: float, currency: str) -> str:
+    """Return an amount as declared, to the unit: nothing is estimated about it."""
+    return f"{_count(round(value))}" if math.isfinite(value) else NOT_ESTIMABLE
+
+
+def _hedges(value: float) -> str:
+    return NOT_ESTIMABLE if math.isnan(value) else _fixed(value, 2)
+
+
+def _decimals(values: Iterable[float]) -> int:
+    """Return the decimals that show three significant digits of the largest value, so that a column lines up."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return min(max(0, 2 - math.floor(math.log10(largest))), 12) if largest else 0
+
+
+def _fixed(value: float, decimals: int) -> str:
+    if not math.isfinite(value):
+        return NOT_ESTIMABLE
+    written = f"{value:,.{decimals}f}".replace(",", THIN)
+    return written.lstrip("-") if float(f"{value:.{decimals}f}") == 0 else written.replace("-", "−")
+
+
+def _ends(interval: Interval, base: str) -> tuple[Cell, Cell]:
+    if interval.kind == "bounded":
+        return _cell(number(interval.low), f"{base}.low"), _cell(number(interval.high), f"{base}.high")
+    if interval.kind == "disjoint":
+        return _cell(f"up to {number(interval.low)}", f"{base}.low"), _cell(f"{number(interval.high)} on", f"{base}.high")
+    word = "no limit" if interval.kind == "unbounded" else "undefined"
+    return _cell(word, f"{base}.low"), _cell(word, f"{base}.high")
+
+
+def _quantity(name: str, value: float, roi: Roi, amount: Amount) -> str:
+    if name in _MONEY:
+        return money(value, roi.currency, width=amount.high - amount.low)
+    if name in ("roi", "break_even_factor"):
+        return signed_percent(value) if name == "roi" else percent(value)
+    if name == "payback_periods" and (math.isinf(value) or (math.isnan(value) and amount.reason.startswith("never"))):
+        return "never"
+    return number(value)
