@@ -6,12 +6,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test demo test lint format bench coverage-study clean
+.PHONY: help install install-test demo test test-all test-bare test-oldest lint format bench coverage-study clean
 
 help:
 	@echo "make install         the package and what it needs, into $(VENV)"
 	@echo "make demo            install, then run the Michigan study and write its report"
 	@echo "make test            install the test tools too, then lint, type check and test"
+	@echo "make test-all        the browser, an environment without extras, and the oldest versions that are allowed"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make format          let ruff mend layout and imports"
 	@echo "make bench           time the share beside the bare numpy floor"
@@ -61,6 +62,23 @@ lint: install-test
 test: lint
 	$(RUN) pytest
 
+# Longer than make test: the page in a real browser, then two environments of their own.
+test-all: install-test
+	$(RUN) pytest tests/browser
+	$(MAKE) test-bare test-oldest
+
+# A user's installation: the wheel, no extras, no test tools.
+test-bare: $(VENV)/.made
+	rm -rf $(VENV)-bare && $(PYTHON) -m venv $(VENV)-bare
+	$(VENV)-bare/bin/python -m pip --disable-pip-version-check --no-input --quiet install -c constraints.txt .
+	cd $(VENV)-bare && bin/attribution run ../designs/michigan-grants.toml --out run
+
+test-oldest: install-test
+	$(PIP) install uv
+	$(RUN) uv --quiet venv --clear $(VENV)-oldest --python $(BIN)/python
+	$(RUN) uv --quiet pip install --python $(VENV)-oldest/bin/python --resolution lowest-direct -e '.[test]'
+	$(VENV)-oldest/bin/python -m pytest --ignore=tests/browser
+
 format: install-test
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
@@ -72,5 +90,5 @@ coverage-study: install-test
 	$(BIN)/python tests/calibration/study.py
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-bare $(VENV)-oldest build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
