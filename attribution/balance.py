@@ -22,8 +22,8 @@ def baseline_balance(panel: Panel, estimate: Estimate) -> pd.DataFrame:
 
     One row per variable: `variable, trained, control, difference, g, missing`, over the units that entered the
     estimate, by their weights. `g` is Hedges' g with the small-sample factor 1 − 3/(4N − 9); for a variable of 0 and
-    1 it is the Cox index, the log odds ratio / 1.65, with the same factor. NaN where it does not exist. Covariates of
-    text are left to their indicator columns.
+    1 it is the Cox index, the log odds ratio / 1.65, with the same factor. Infinite where each arm has one value and
+    these differ, NaN where it does not exist. Covariates of text are left to their indicator columns.
 
     Source: What Works Clearinghouse (2022), Procedures and Standards Handbook 5.0, appendix E.
     """
@@ -50,10 +50,16 @@ def baseline_balance(panel: Panel, estimate: Estimate) -> pd.DataFrame:
 
 
 def standardised_difference(first: Floats, first_weight: Floats, second: Floats, second_weight: Floats) -> float:
-    """Return Hedges' g of two samples, or the Cox index where all values are 0 or 1; NaN where it does not exist."""
+    """Return Hedges' g of two samples, or the Cox index where all values are 0 or 1.
+
+    Infinite where each sample has one value and these differ; NaN where it does not exist.
+    """
     sizes = len(first), len(second)
     if min(sizes) < 2:
         return float("nan")
+    # Rounding in the means would leave a trace of a spread to divide by.
+    if (first == first[0]).all() and (second == second[0]).all():
+        return float("nan") if first[0] == second[0] else float(np.copysign(np.inf, first[0] - second[0]))
     small = 1 - 3 / (4 * sum(sizes) - 9)
     means = [float(w @ v / w.sum()) for v, w in ((first, first_weight), (second, second_weight))]
     with np.errstate(divide="ignore", invalid="ignore"):

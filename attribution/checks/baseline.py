@@ -30,28 +30,28 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
         return EQUIVALENCE.skipped(f"{estimate.method} has no comparison")
     table = baseline_balance(panel, estimate)
     sizes = table["g"].abs().to_numpy()
-    if np.isnan(sizes).any():
-        names = ", ".join(table.loc[np.isnan(sizes), "variable"])
-        return EQUIVALENCE.finding(
-            "warn",
-            "not computable",
-            f"the baseline difference of {names} has no standard deviation to be measured in",
-            "give the baseline of at least two units in each arm, with values that vary",
-        )
-    worst = int(np.argmax(sizes))
-    shown = "; ".join(
-        f"{name} {g:+.2f}".replace("-", "−") for name, g in zip(table["variable"], table["g"], strict=True)
-    )
-    observed = f"g: {shown}"
+    unknown = np.isnan(sizes)
+    observed = "g: " + "; ".join(_shown(name, g) for name, g in zip(table["variable"], table["g"], strict=True))
     randomised = evidence.design is not None and evidence.design.assignment.mechanism == "random"
     adjusted = estimate.outcome if estimate.method == "did" else ""
+    # A difference that can be measured is judged first: one that cannot must not hide it.
+    worst = int(np.argmax(np.where(unknown, -1.0, sizes)))
     name = table["variable"].iloc[worst]
     if sizes[worst] > 0.25:
+        far = f"by {sizes[worst]:.2f} standard deviations" if np.isfinite(sizes[worst]) else "wholly"
         return EQUIVALENCE.finding(
             "warn" if randomised else "fail",
             observed,
-            f"the arms differed by {sizes[worst]:.2f} standard deviations in {name} before the training",
+            f"the arms differed {far} in {name} before the training",
             "compare with units that were alike before: match or weight on the baseline, or choose another comparison",
+        )
+    if unknown.any():
+        names = ", ".join(table.loc[unknown, "variable"])
+        return EQUIVALENCE.finding(
+            "warn",
+            observed,
+            f"the baseline difference of {names} has no standard deviation to be measured in",
+            "give the baseline of at least two units in each arm, with values that vary",
         )
     open_ones = [str(one) for one, g in zip(table["variable"], sizes, strict=True) if g > 0.05 and one != adjusted]
     if open_ones:
@@ -68,6 +68,10 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
             f"{name} differed by {sizes[worst]:.2f} standard deviations; the difference-in-differences adjusts for it",
         )
     return EQUIVALENCE.finding("pass", observed, "the arms were alike at baseline")
+
+
+def _shown(name: str, g: float) -> str:
+    return f"{name} not computable" if np.isnan(g) else f"{name} {g:+.2f}".replace("-", "−").replace("inf", "∞")
 
 
 def pre_periods(evidence: Evidence) -> Finding:

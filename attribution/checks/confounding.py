@@ -47,7 +47,7 @@ def other_interventions(evidence: Evidence) -> Finding:
 
 
 def _single_groups(evidence: Evidence) -> list[str]:
-    """Return the group columns in which one arm has a single value, in words."""
+    """Return the group columns in which one arm has a single value that is not everybody's, in words."""
     panel, estimate = evidence.panel, evidence.estimate
     if panel is None or estimate is None or not estimate.n.control.units:
         return []
@@ -56,6 +56,8 @@ def _single_groups(evidence: Evidence) -> list[str]:
     entered = estimate.clusters >= 0
     found = []
     for name, values in panel.units.groups.items():
+        if len({str(value) for value in values[entered]}) == 1:
+            continue
         for code, arm in ((TRAINED, "trained"), (CONTROL, "control")):
             known = {str(value) for value in values[entered & (arms == code)] if value is not None}
             if len(known) == 1 and np.sum(entered & (arms == code)) > 1:

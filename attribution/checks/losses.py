@@ -26,7 +26,8 @@ def units_lost(evidence: Evidence) -> Finding:
     flow = estimate.n
     measured, trained = flow.trained.units, flow.trained_in_window
     lost = trained - measured
-    observed = f"{measured} of {trained} trained measured, {flow.control.units} compared, {flow.units_left_out} not"
+    compared = f"{flow.control.units} compared, {flow.units_left_out} left out in all"
+    observed = f"{measured} of {trained} trained measured, {compared}"
     if lost > 0.05 * trained:
         return LOST.finding(
             "warn",
@@ -48,7 +49,7 @@ def observation_gap(evidence: Evidence) -> Finding:
         return GAP.skipped(f"{estimate.method} has no comparison")
     gap, period = estimate.n.coverage.largest_gap()
     observed = f"largest gap {100 * gap:.0f} points" + (f", in {period}" if gap else "")
-    if gap > 0.10:
+    if gap > 0.10 + 1e-9:
         return GAP.finding(
             "warn",
             observed,

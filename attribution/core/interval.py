@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.errors import MethodError
+
 IntervalKind = Literal["bounded", "unbounded", "disjoint", "undefined"]
 
 
@@ -70,7 +72,13 @@ class Draws:
         return len(self.values)
 
     def term(self, name: str) -> NDArray[np.float64]:
-        """Return the draws of one term, failed ones as NaN."""
+        """Return the draws of one term, failed ones as NaN; raises `MethodError` for a term that was not drawn."""
+        if name not in self.terms:
+            raise MethodError(
+                f"there are no draws of {name!r}",
+                where=f"draws by {self.method}",
+                remedy=f"choose one of {', '.join(self.terms)}",
+            )
         return np.asarray(self.values[:, self.terms.index(name)])
 
     def __repr__(self) -> str:

@@ -62,8 +62,10 @@ class Reduction:
 
     `entering[n_units]`; `arm[n_units]` 0 for the first arm of `ARM_NAMES`, 1 for the second, −1 for none;
     `value[n_units, 2]` the adjusted window values less `center`; `influence[n_units, 2·n_arms]` of the levels.
-    `used_rows`, `missing_rows` and `dropped_rows` (periods without comparison) are row masks of the panel's
-    observations.
+    `adjusted` counts each window's periods where some are missing, 0 where it is complete. `used_rows` is a mask of
+    the panel's observations, None where every row of an entering unit inside the windows is used;
+    `in_window[n_periods]` is 0 or 1 for the periods of the windows, −1 for others; `observed[n_arms, n_periods]`
+    counts units with a value.
     """
 
     entering: NDArray[np.bool_]
@@ -77,7 +79,6 @@ class Reduction:
     n_arms: int
     center: float
     arm_weight: Floats
-    usable: NDArray[np.bool_]
     used_rows: NDArray[np.bool_] | None
     in_window: NDArray[np.int8]
     outcome_range: tuple[float, float]
@@ -168,7 +169,6 @@ def reduce_windows(panel: Panel, before: Window, after: Window, arms: Arms, *, c
         n_arms=n_arms,
         center=center,
         arm_weight=arm_weight,
-        usable=usable,
         used_rows=rows,
         in_window=in_window,
         outcome_range=_range(outcome, center),
@@ -211,7 +211,6 @@ def _complete(
         n_arms=n_arms,
         center=center,
         arm_weight=arm_weight,
-        usable=in_window >= 0,
         used_rows=None,
         in_window=in_window,
         outcome_range=(float(entered.min()), float(entered.max())),

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from attribution.report import words
-from attribution.report.format import (
-    between,
-    money,
-    percent,
-    signed,
-    signed_percent,
-)
-from attribution.report.grades import Grade, grade_of
+from attribution.report.format import between, money, percent, signed, signed_percent
+from attribution.report.grades import grade_of
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
 
@@ -64,9 +58,9 @@ def compile_claim(result: StudyResult) -> Claim:
         verdict=verdict,
         sentence=words.sentence(result, grade.letter, verdict),
         banner=_banner(result),
-        tiles=(_changed(result), _effect(result, grade, verdict), _worth(result)),
+        tiles=(_changed(result), _effect(result, verdict), _worth(result)),
         threats=_threats(result),
-        interval_note=interval_note(result),
+        interval_note="" if verdict == "too_early" else interval_note(result),
     )
 
 
@@ -82,12 +76,10 @@ def verdict_of(result: StudyResult) -> Verdict:
     if "effect" not in estimate.terms:
         return "cannot_tell"
     worst, best = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
-    if worst > 0:
-        return "works"
     smallest = words.primary_kpi(result).minimum_worthwhile_effect
     if best < 0 or (smallest is not None and best < abs(smallest)):
         return "does_not"
-    return "cannot_tell"
+    return "works" if worst > 0 else "cannot_tell"
 
 
 def interval_note(result: StudyResult) -> str:
@@ -95,16 +87,20 @@ def interval_note(result: StudyResult) -> str:
     factor = result.factor
     if factor.interval.kind == "undefined":
         return ""
-    trained = words.units(result, factor.estimate.n.trained.units)
-    for landmark, meaning in ((0.0, "no share at all"), (1.0, "all of the change")):
+    ruled_out = []
+    for landmark, share in ((0.0, "0"), (1.0, "100%")):
         excluding = [one.method for one in factor.others if one.kind == "bounded" and landmark not in one]
         if excluding and landmark in factor.interval:
             names = words.listed([words.METHOD_NAMES[name] for name in excluding])
-            return (
-                f"{names[0].upper()}{names[1:]} would exclude {meaning}; the headline (Fieller) does not: it counts "
-                f"the noise in the observed change that the share is divided by, which with {trained} is not small."
-            )
-    return ""
+            ruled_out.append(f"{names} would rule out a share of {share}")
+    if not ruled_out:
+        return ""
+    said = " and ".join(ruled_out)
+    trained = words.units(result, factor.estimate.n.trained.units)
+    return (
+        f"{said[0].upper()}{said[1:]}; the headline (Fieller) does not: it counts the noise in the observed change "
+        f"that the share is divided by, which with {trained} is not small."
+    )
 
 
 def _banner(result: StudyResult) -> tuple[str, ...]:
@@ -125,20 +121,22 @@ def _changed(result: StudyResult) -> Tile:
     interval = estimate.interval(result.manifest.level, term="change")
     share = words.change_percent(estimate, result.manifest.level)
     shown, ends = words.size(estimate, value, interval, share)
-    way = words.better_or_worse(estimate, value)
+    way = f"{words.better_or_worse(estimate, value)}, as {estimate.direction} is better"
+    if interval.kind == "bounded" and 0.0 in interval:
+        way = f"within noise of no change; {estimate.direction} is better"
     kpi = words.primary_kpi(result)
+    own = f"{signed(value)} {words.step_unit(kpi)}"
     return Tile(
         title="What changed",
         headline=Number(shown, source),
         interval=ends,
-        note=f"{kpi.label} of the trained ({words.units(result, estimate.n.trained.units)}): {way}, as "
-        f"{estimate.direction} is better. In the KPI's own unit: {signed(value)} {kpi.unit or ''}".rstrip()
-        + ".",
+        note=f"{kpi.label} of the trained ({words.units(result, estimate.n.trained.units)}): {way}. "
+        f"In the KPI's own unit: {own}.",
         allowed=True,
     )
 
 
-def _effect(result: StudyResult, grade: Grade, verdict: Verdict) -> Tile:
+def _effect(result: StudyResult, verdict: Verdict) -> Tile:
     title, estimate, level = "What training did", result.estimate, result.manifest.level
     if verdict == "too_early":
         days = (
@@ -156,13 +154,13 @@ def _effect(result: StudyResult, grade: Grade, verdict: Verdict) -> Tile:
     value, interval = estimate.value("effect"), estimate.interval(level)
     shown, ends = words.size(estimate, value, interval, estimate.percent(level))
     factor = result.factor
+    of_what = "Share of the log change" if estimate.scale == "log" else "Share of the change"
     if factor.estimable:
         low, high = percent(factor.interval.low), percent(factor.interval.high)
-        share = f"Share of the change: {percent(factor.share)} ({between(low, high)}), {words.share_reading(factor)}."
+        share = f"{of_what}: {percent(factor.share)} ({between(low, high)}), {words.share_reading(factor)}."
     else:
-        share = f"Share of the change: not estimable, {factor.reason}."
-    kpi = words.primary_kpi(result)
-    unit = f" In the KPI's own unit: {signed(value)} {kpi.unit or ''}".rstrip()
+        share = f"{of_what}: not estimable, {factor.reason}."
+    unit = f" In the KPI's own unit: {signed(value)} {words.step_unit(words.primary_kpi(result))}"
     return Tile(
         title,
         Number(shown, f"terms.{result.primary[0]}.effect.estimate"),
@@ -188,8 +186,10 @@ def _worth(result: StudyResult) -> Tile:
     ends = between(signed_percent(ratio.low), signed_percent(ratio.high))
     low, high = (money(end, found.currency, width=width) for end in (net.low, net.high))
     measured = words.units(result, found.plan.units)
+    kpi = words.priced_kpi(result)
+    of = "" if kpi is words.primary_kpi(result) else f" of {kpi.label}"
     note = (
-        f"Net benefit {amount} ({between(low, high)}) for {measured} measured, against the costs of all "
+        f"Net benefit{of} {amount} ({between(low, high)}) for {measured} measured, against the costs of all "
         f"{found.trained_in_window} trained. Above zero in {percent(found.probability_net_positive)} of draws."
     )
     return Tile(title, shown, ends, note + (" Inputs are illustrative." if _illustrative(result) else ""), allowed=True)
@@ -204,29 +204,38 @@ def _threats(result: StudyResult) -> tuple[str, ...]:
         if not finding.id.startswith("illustrative_money")
     ]
     closing = [line for line in (_break_even(result), _next_look(result)) if line]
-    return tuple((bullets[: 3 - len(closing)] or ["No check found a fault in the comparison."]) + closing)
+    calm = "No check found a fault in the comparison."
+    if not result.estimate.n.control.units:
+        calm = "Nobody untrained was compared, so that anything else that happened may be the cause."
+    return tuple((bullets[: 3 - len(closing)] or [calm]) + closing)
 
 
 def _break_even(result: StudyResult) -> str:
     if result.roi is None:
         return ""
-    needed, estimate = result.roi.break_even_effect, result.estimate
+    needed = result.roi.break_even_effect
     if math.isnan(needed.estimate):
         return f"Break-even: {needed.reason}."
-    if estimate.scale == "log":
+    kpi = words.priced_kpi(result)
+    if kpi.scale == "log":
         shown = signed_percent(math.expm1(needed.estimate))
     else:
-        shown = f"{signed(needed.estimate)} {words.primary_kpi(result).unit or ''}".rstrip()
-    if needed.estimate in estimate.interval(result.manifest.level):
-        return f"Break-even is an effect of {shown}, inside the effect's interval: it may or may not pay."
-    worst, _ = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
-    sign = 1.0 if estimate.direction == "higher" else -1.0
-    side = "beyond" if sign * needed.estimate > worst else "short of"
-    return f"Break-even is an effect of {shown}, {side} the whole interval of the effect."
+        shown = f"{signed(needed.estimate)} {words.step_unit(kpi)}"
+    # Judged by the net benefit, whose draws hold the costs' uncertainty too: the tile must not say otherwise.
+    net = result.roi.net_benefit
+    if result.roi.benefit_draws is None:
+        reached = "whether it was reached, these data do not show"
+    elif net.low > 0:
+        reached = "it pays, as the whole interval of the net benefit is above 0"
+    elif net.high < 0:
+        reached = "it does not pay, as the whole interval of the net benefit is below 0"
+    else:
+        reached = "it may or may not pay, as the interval of the net benefit includes 0"
+    return f"Break-even is an effect of {shown}; {reached}."
 
 
 def _next_look(result: StudyResult) -> str:
     if result.linked.waiting:
         return f"Next look: {result.linked.waiting[0]} joins the follow-up when it is over."
     trained = words.units(result, result.estimate.n.trained.units)
-    return f"The follow-up is complete: more trained than these {trained}, or more periods, would narrow the interval."
+    return f"The follow-up is complete ({trained}): more trained, or more periods, would make the estimate sharper."

@@ -16,9 +16,9 @@ def number(value: float, digits: int = 3) -> str:
         return _special(value)
     if value == 0:
         return "0"
-    decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
-    rounded = round(value, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{rounded:,.{decimals}f}".replace(",", THIN).replace("-", MINUS)
+    # The exponent after rounding: 9.996 is 10.0, not 10.00.
+    places = digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return f"{round(value, places):,.{max(places, 0)}f}".replace(",", THIN).replace("-", MINUS)
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -73,8 +73,19 @@ def between(low: str, high: str) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a count with its noun: 1 firm, 19 firms."""
-    return f"{count:,} {noun if count == 1 else noun + 's'}".replace(",", THIN)
+    """Return a count with its noun: 1 firm, 19 firms, 2 people."""
+    return f"{f'{count:,}'.replace(',', THIN)} {noun if count == 1 else _several(noun)}"
+
+
+def _several(noun: str) -> str:
+    head, space, last = noun.rpartition(" ")
+    if last == "person":
+        last = "people"
+    elif last.endswith("y") and last[-2:-1] not in "aeiou":
+        last = f"{last[:-1]}ies"
+    else:
+        last += "es" if last.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{head}{space}{last}"
 
 
 def _prefix(currency: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from attribution.report.format import plural
 from attribution.study.result import StudyResult
 
 MEANINGS = {
     "A": "randomised, analysed as assigned, attrition within bounds",
     "B": "compared with similar people over several earlier periods, or assigned nearly at random; every gate passed",
-    "C": "compared, but with too few earlier periods or a failed gate to rule out other causes",
+    "C": "compared, but too few earlier periods, or a failed gate, to rule out other causes",
     "D": "no comparison: what changed, not why",
 }
 
@@ -41,6 +42,5 @@ def grade_of(result: StudyResult) -> Grade:
     sourced = assignment.mechanism in RANDOM_LIKE and bool(assignment.source)
     if len(estimate.n.baseline) >= 3 or sourced:
         return Grade("B", MEANINGS["B"], "the analysis is by training taken, not by assignment")
-    return Grade(
-        "C", MEANINGS["C"], f"{len(estimate.n.baseline)} baseline period, assignment by {assignment.mechanism}"
-    )
+    periods = plural(len(estimate.n.baseline), "baseline period")
+    return Grade("C", MEANINGS["C"], f"{periods}, assignment by {assignment.mechanism.replace('_', ' ')}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
@@ -49,20 +49,15 @@ class Picture:
     data: Table
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A sentence with one number in the middle: before, number, after."""
-
-    before: str
-    cell: Cell
-    after: str
+Sentence: TypeAlias = tuple[str | Cell, ...]
+"""Words and numbers in turn."""
 
 
 def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = None) -> str:
     """Return the report as one HTML file without scripts or anything to fetch.
 
-    Every text is escaped, whatever the design or the data hold. Every number that stands in `results.json` carries its path there
-    as `data-source`. `previous` are the digests of the run that this one replaces.
+    Every text is escaped, whatever the design or the data hold. Every number that stands in `results.json` carries
+    its path there as `data-source`. `previous` are the digests of the run that this one replaces.
     """
     import jinja2
 
@@ -102,7 +97,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         ledger=None if money is None else tables.ledger_table(money),
         amounts=None if money is None else tables.money_table(money, result.design.timing.period, kpi.unit),
         scenarios=_scenarios(result),
-        findings=_reviewed(result.findings),
+        findings=_reviewed(result),
         statuses=STATUSES,
         limits=result.design.limits.text,
         ours=_limits(estimate, result),
@@ -110,7 +105,9 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
     )
 
 
-def _picture(name: str, draw: Callable[[Axes], Axes], data: Table, desc: str, *, heights: tuple[int, int] | None) -> Picture:
+def _picture(
+    name: str, draw: Callable[[Axes], Axes], data: Table, desc: str, *, heights: tuple[int, int] | None
+) -> Picture:
     """Draw a figure for both widths. Its title becomes the caption, where the page's own font sets it."""
     drawn, title = [], ""
     for index, width in enumerate((WIDE, NARROW)):
@@ -184,48 +181,56 @@ def _share_reason(result: StudyResult) -> str:
     factor = result.factors.get(result.primary[0])
     if factor is None:
         return f"{result.estimate.method} has no comparison, so that no share of the change can be stated."
-    return "" if factor.estimable else f"The share is not estimable: {factor.reason}. What follows speaks of the effect alone."
+    return (
+        ""
+        if factor.estimable
+        else f"The share is not estimable: {factor.reason}. What follows speaks of the effect alone."
+    )
 
 
-def _compared(result: StudyResult) -> tuple[str, ...]:
+def _compared(result: StudyResult) -> tuple[Sentence, ...]:
     """Return sentences on who was compared with whom."""
     flow = result.estimate.n
     windows = f"before is {_span(flow.baseline)}, after is {_span(flow.followup)}"
-    trained = units(result, flow.trained.units)
+    trained = Cell(units(result, flow.trained.units), "cohort.trained.units")
     if not flow.control.units:
-        return (f"{trained} were trained and measured; {windows}. Nobody untrained was compared with them.",)
-    lines = [f"{trained} were trained and measured, and compared with {flow.control.units:,} that were not trained; {windows}."]
+        return ((trained, f" trained and measured; {windows}. Nobody untrained was compared with them."),)
+    control = Cell(str(flow.control.units), "cohort.control.units")
+    lines: list[Sentence] = [(trained, " trained and measured, compared with ", control, f" not trained; {windows}.")]
     if flow.later:
         late = ", ".join(f"{count} in {period}" for period, count in flow.later)
-        number = sum(count for _, count in flow.later)
-        lines.append(f"{number} of those compared are trained later ({late}); until then they count as untrained.")
+        number = Cell(str(sum(count for _, count in flow.later)), "cohort.later")
+        lines.append((number, f" of those compared are trained later ({late}); until then they count as untrained."))
     lost = flow.trained_in_window - flow.trained.units
     if lost:
+        everyone = Cell(str(flow.trained_in_window), "cohort.trained_in_window")
         lines.append(
-            f"{lost} of the {flow.trained_in_window} trained in this time could not be measured: the effect does not speak for them."
+            (
+                f"{lost} of the ",
+                everyone,
+                " trained in this time could not be measured: the effect does not speak for them.",
+            )
         )
     return tuple(lines)
 
 
-def _money_facts(result: StudyResult) -> tuple[Fact, ...]:
+def _money_facts(result: StudyResult) -> tuple[Sentence, ...]:
     money = result.roi
     if money is None:
         return ()
-    facts = [
-        Fact("", Cell(plural(money.plan.units, "unit"), "roi.units_represented"), " measured: the benefit counts these alone."),
-        Fact("", Cell(str(money.trained_in_window), "roi.units_trained"), " trained in all: the costs cover every one of them."),
-        Fact(
-            "Counted over ",
-            Cell(plural(money.plan.periods, result.design.timing.period), "roi.periods"),
-            " of follow-up; nothing beyond it.",
-        ),
+    measured = Cell(str(money.plan.units), "roi.units_represented")
+    trained = Cell(units(result, money.trained_in_window), "roi.units_trained")
+    periods = Cell(plural(money.plan.periods, result.design.timing.period), "roi.periods")
+    facts: list[Sentence] = [
+        (measured, " measured of ", trained, " trained: the benefit counts those measured, the costs cover all."),
+        ("Counted over ", periods, " of follow-up; nothing beyond it."),
     ]
     if money.benefit_draws is not None:
         positive = Cell(percent(money.probability_net_positive), "roi.probability_net_positive")
         above = Cell(percent(money.probability_above_hurdle), "roi.probability_above_hurdle")
         facts += [
-            Fact("Share of draws with a net benefit above zero: ", positive, "."),
-            Fact(f"Share of draws with an ROI above the hurdle of {percent(money.hurdle)}: ", above, "."),
+            ("Share of draws with a net benefit above zero: ", positive, "."),
+            (f"Share of draws with an ROI above the hurdle of {percent(money.hurdle)}: ", above, "."),
         ]
     return tuple(facts)
 
@@ -241,9 +246,21 @@ def _illustrative(result: StudyResult) -> str:
     return f"Illustrative: {' and '.join(parts)} have no source. This section shows the method; it is not a finding about money."
 
 
-def _reviewed(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def _reviewed(result: StudyResult) -> tuple[Finding, ...]:
+    """Return the findings, the worst first, each message as a sentence."""
     order = list(STATUSES)
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.status)))
+    # A column's name keeps its letters, wherever it stands.
+    columns = {*(kpi.column for kpi in result.design.kpi), *result.design.columns.covariates}
+    return tuple(
+        finding
+        if finding.message.partition(" ")[0].rstrip(",") in columns
+        else replace(finding, message=_capital(finding.message))
+        for finding in sorted(result.findings, key=lambda finding: order.index(finding.status))
+    )
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
@@ -258,8 +275,10 @@ def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
         f"The {percent(result.manifest.level)} intervals count chance alone: a comparison that is wrong in itself is not inside them."
     )
     if result.roi is not None:
-        lines.append("No benefit after the last follow-up period is counted, and no benefit of trained units that were not measured.")
-    lines += [f"{note[0].upper()}{note[1:]}." for note in estimate.notes if note]
+        lines.append(
+            "No benefit after the last follow-up period is counted, and no benefit of trained units that were not measured."
+        )
+    lines += [f"{_capital(note)}." for note in estimate.notes]
     return tuple(lines)
 
 

@@ -12,8 +12,9 @@ from attribution.core.interval import Interval
 from attribution.finance.costs import CATEGORIES
 from attribution.finance.roi import QUANTITIES, Amount, Roi
 from attribution.inference.factor import AttributionFactor
-from attribution.report.figures import METHODS
+from attribution.report.figures import METHODS, analysis_label
 from attribution.report.format import NOT_ESTIMABLE, THIN, money, number, percent, signed, signed_percent
+from attribution.report.words import primary_kpi
 from attribution.study.result import StudyResult
 
 QUANTITY_NAMES = {
@@ -27,6 +28,8 @@ QUANTITY_NAMES = {
     "break_even_effect": "Break-even effect, {unit}",
     "break_even_factor": "Break-even share",
 }
+
+ARMS = {"control": "not trained (control)"}
 
 TERMS = {"effect": "training (effect)", "change": "observed change", "background": "background"}
 
@@ -57,11 +60,17 @@ def flow_table(result: StudyResult) -> Table:
     frame = flow.tidy()
     rows = []
     for index, row in enumerate(frame.itertuples(index=False)):
-        fate = "compared" if row.fate == "entered" else f"left out: {row.reason}"
-        counts = [_cell(_count(value), f"flow.{name}.{index}.{key}") for key, value in (("units", row.units), ("rows", row.rows))]
-        rows.append((Cell(str(row.arm), kind="head"), Cell(fate, kind="words"), *counts))
+        fate = "measured and compared" if row.fate == "entered" else f"left out: {row.reason}"
+        counts = [
+            _cell(_count(value), f"flow.{name}.{index}.{key}")
+            for key, value in (("units", row.units), ("rows", row.rows))
+        ]
+        rows.append((Cell(ARMS.get(str(row.arm), str(row.arm)), kind="head"), Cell(fate, kind="words"), *counts))
     whole = int(frame["rows"].sum())
-    total = (Cell(_count(int(frame["units"].sum()))), _cell(_count(whole), "manifest.rows" if whole == result.manifest.rows else ""))
+    total = (
+        Cell(_count(int(frame["units"].sum()))),
+        _cell(_count(whole), "manifest.rows" if whole == result.manifest.rows else ""),
+    )
     rows.append((Cell("all", kind="head"), Cell("as read", kind="words"), *total))
     columns = (("arm", "words"), ("fate", "words"), ("units", "number"), ("rows", "number"))
     return Table("Who entered the comparison, and who did not", columns, tuple(rows))
@@ -72,7 +81,8 @@ def balance_table(result: StudyResult) -> Table | None:
     estimate = result.estimate
     if not estimate.n.control.units:
         return None
-    frame = baseline_balance(result.linked.panels[_kpi_id(result, result.primary[0])], estimate)
+    kpi = primary_kpi(result)
+    frame = baseline_balance(result.linked.panels[kpi.id], estimate)
     rows = []
     for index, row in enumerate(frame.itertuples(index=False)):
         cells = [
@@ -85,20 +95,20 @@ def balance_table(result: StudyResult) -> Table | None:
             )
         ]
         missing = _cell(_count(int(row.missing)), f"cohort.balance.{index}.missing")
-        rows.append((Cell(str(row.variable), kind="head"), *cells, missing))
-    names = ("variable", "trained", "compared", "difference", "in SD (Hedges’ g)", "units without")
+        name = kpi.label if row.variable == estimate.outcome else str(row.variable)
+        rows.append((Cell(name, kind="head"), *cells, missing))
+    names = ("variable", "trained", "not trained", "difference", "in SD (Hedges’ g)", "units without")
     return Table("Alike before the training?", _columns(names, first="words"), tuple(rows))
 
 
 def arms_table(result: StudyResult) -> Table:
     """Return units, independent groups and observed shares of each arm."""
     flow = result.estimate.n
-    arms = [("trained", flow.trained)] + ([("compared", flow.control)] if flow.control.units else [])
+    arms = [("trained", flow.trained)] + ([("control", flow.control)] if flow.control.units else [])
     rows = []
     for name, arm in arms:
-        key = "trained" if name == "trained" else "control"
-        cells = [_cell(_count(getattr(arm, part)), f"cohort.{key}.{part}") for part in ("units", "clusters", "rows")]
-        rows.append((Cell(name, kind="head"), *cells))
+        cells = [_cell(_count(getattr(arm, part)), f"cohort.{name}.{part}") for part in ("units", "clusters", "rows")]
+        rows.append((Cell(ARMS.get(name, name), kind="head"), *cells))
     return Table("The two arms", _columns(("arm", "units", "clusters", "rows used"), first="words"), tuple(rows))
 
 
@@ -115,17 +125,17 @@ def coverage_table(result: StudyResult) -> Table | None:
             for arm, values in (("trained", coverage.trained), ("control", coverage.control))
         ]
         rows.append((Cell(period, kind="head"), *cells))
-    columns = _columns(("period", "trained", "compared"), first="words")
+    columns = _columns(("period", "trained", "not trained"), first="words")
     return Table("Share of each arm observed, by period", columns, tuple(rows))
 
 
 def share_table(factor: AttributionFactor) -> Table:
     """Return every set of the share, the headline first."""
     rows = []
+    share = _cell(number(factor.share), "factor.share") if factor.estimable else Cell(NOT_ESTIMABLE)
     for interval in (factor.interval, *factor.others):
         headline = interval is factor.interval
         base = "factor.interval" if headline else f"factor.others.{interval.method}"
-        share = _cell(number(factor.share), "factor.share") if factor.estimable or not headline else Cell(NOT_ESTIMABLE)
         rows.append(
             (
                 Cell(METHODS.get(interval.method, interval.method), kind="head"),
@@ -139,11 +149,13 @@ def share_table(factor: AttributionFactor) -> Table:
 
 
 def terms_table(result: StudyResult) -> Table:
-    """Return every term of every analysis with its interval."""
-    roles = {one.id: one.role for one in result.design.analysis}
+    """Return every term of the primary analyses with its interval, and the main term of all others."""
+    analyses = {one.id: one for one in result.design.analysis}
     rows = []
     for name, estimate in result.estimates.items():
         frame = estimate.tidy(result.manifest.level)
+        if name not in result.primary:
+            frame = frame[frame["term"] == estimate.main]
         for row in frame.itertuples(index=False):
             base = f"terms.{name}.{row.term}"
             decimals = _decimals((row.estimate, row.conf_low, row.conf_high))
@@ -156,8 +168,13 @@ def terms_table(result: StudyResult) -> Table:
                     ("conf_high", row.conf_high),
                 )
             ]
-            role = Cell(f"{name} ({roles[name]}: {estimate.method}, {estimate.variance})", kind="head")
-            rows.append((role, Cell(TERMS.get(str(row.term), str(row.term)), kind="words"), *cells))
+            rows.append(
+                (
+                    Cell(analysis_label(analyses[name]), kind="head"),
+                    Cell(TERMS.get(str(row.term), str(row.term)), kind="words"),
+                    *cells,
+                )
+            )
     columns = (
         ("analysis", "words"),
         ("term", "words"),
@@ -167,7 +184,7 @@ def terms_table(result: StudyResult) -> Table:
 
 
 def steps_table(result: StudyResult) -> Table:
-    """Return the steps of the waterfall: observed change, background and training, in KPI units and percent."""
+    """Return the steps of the waterfall: observed change, background and training, on the log scale in percent as well."""
     estimate, name, level = result.estimate, result.primary[0], result.manifest.level
     shown = [term for term in ("change", "background", "effect") if term in estimate.terms]
     decimals = _decimals([estimate.value(term) for term in shown])
@@ -175,17 +192,16 @@ def steps_table(result: StudyResult) -> Table:
     for term in shown:
         interval = estimate.interval(level, term=term)
         base = f"terms.{name}.{term}"
-        relative = _cell(signed_percent(estimate.percent(level, term=term).estimate), f"percent.{name}.{term}.estimate")
-        rows.append(
-            (
-                Cell(TERMS[term], kind="head"),
-                _cell(_fixed(estimate.value(term), decimals), f"{base}.estimate"),
-                _cell(_fixed(interval.low, decimals), f"{base}.conf_low"),
-                _cell(_fixed(interval.high, decimals), f"{base}.conf_high"),
-                relative,
-            )
-        )
-    names = ("step", "KPI units", "from", "to", "in percent")
+        cells = [
+            _cell(_fixed(estimate.value(term), decimals), f"{base}.estimate"),
+            _cell(_fixed(interval.low, decimals), f"{base}.conf_low"),
+            _cell(_fixed(interval.high, decimals), f"{base}.conf_high"),
+        ]
+        if estimate.scale == "log":
+            relative = signed_percent(estimate.percent(level, term=term).estimate)
+            cells.append(_cell(relative, f"percent.{name}.{term}.estimate"))
+        rows.append((Cell(TERMS[term], kind="head"), *cells))
+    names = ("step", "KPI units", "from", "to", *(("in percent",) if estimate.scale == "log" else ()))
     return Table(f"The steps, with {level:.0%} intervals", _columns(names, first="words"), tuple(rows))
 
 
@@ -195,7 +211,7 @@ def ledger_table(roi: Roi) -> Table:
     for index, line in enumerate(roi.costs.lines):
         low, high = line.ends
         amounts = [
-            _cell(_amount(value, roi.currency), f"costs.{index}.{key}")
+            _cell(_amount(value), f"costs.{index}.{key}")
             for key, value in (("amount", line.amount), ("low", low), ("high", high))
         ]
         origin = line.source or line.reason or "no source given"
@@ -203,9 +219,9 @@ def ledger_table(roi: Roi) -> Table:
         rows.append((Cell(CATEGORIES[line.category], kind="head"), *amounts, Cell(marked, kind="words")))
     low, high = roi.costs.ends
     total = [
-        _cell(_amount(roi.costs.total, roi.currency), "roi.total_cost.estimate"),
-        Cell(_amount(low, roi.currency)),
-        Cell(_amount(high, roi.currency)),
+        _cell(_amount(roi.costs.total), "roi.total_cost.estimate"),
+        Cell(_amount(low)),
+        Cell(_amount(high)),
     ]
     rows.append((Cell("all costs", kind="head"), *total, Cell("", kind="words")))
     columns = (*_columns(("cost", "amount", "low", "high"), first="words"), ("source, or reason for zero", "words"))
@@ -224,7 +240,9 @@ def money_table(roi: Roi, period: str, unit: str) -> Table:
         ]
         rows.append((Cell(label, kind="head"), *shown, Cell(amount.reason, kind="words")))
     columns = (*_columns(("measured benefit only", "estimate", "from", "to"), first="words"), ("note", "words"))
-    return Table(f"What it is worth, {roi.currency}, with {roi.level:.0%} intervals from joint draws", columns, tuple(rows))
+    return Table(
+        f"What it is worth, {roi.currency}, with {roi.level:.0%} intervals from joint draws", columns, tuple(rows)
+    )
 
 
 def scenario_table(roi: Roi) -> Table:
@@ -238,7 +256,7 @@ def scenario_table(roi: Roi) -> Table:
                 Cell(one.name, kind="head"),
                 _cell(number(one.effect), f"{base}.effect"),
                 _cell(money(one.attributed_benefit, roi.currency, width=width), f"{base}.attributed_benefit"),
-                _cell(_amount(one.total_cost, roi.currency), f"{base}.total_cost"),
+                _cell(money(one.total_cost, roi.currency), f"{base}.total_cost"),
                 _cell(money(one.net_benefit, roi.currency, width=width), f"{base}.net_benefit"),
                 _cell(signed_percent(one.roi), f"{base}.roi"),
             )
@@ -272,10 +290,6 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _kpi_id(result: StudyResult, analysis: str) -> str:
-    return next(one.kpi for one in result.design.analysis if one.id == analysis)
-
-
 def _columns(
     names: Sequence[str], *, first: Literal["number", "words"]
 ) -> tuple[tuple[str, Literal["number", "words"]], ...]:
@@ -290,7 +304,7 @@ def _count(value: int) -> str:
     return f"{value:,}".replace(",", THIN)
 
 
-def _amount(value: float, currency: str) -> str:
+def _amount(value: float) -> str:
     """Return an amount as declared, to the unit: nothing is estimated about it."""
     return f"{_count(round(value))}" if math.isfinite(value) else NOT_ESTIMABLE
 
@@ -316,7 +330,9 @@ def _ends(interval: Interval, base: str) -> tuple[Cell, Cell]:
     if interval.kind == "bounded":
         return _cell(number(interval.low), f"{base}.low"), _cell(number(interval.high), f"{base}.high")
     if interval.kind == "disjoint":
-        return _cell(f"up to {number(interval.low)}", f"{base}.low"), _cell(f"{number(interval.high)} on", f"{base}.high")
+        return _cell(f"up to {number(interval.low)}", f"{base}.low"), _cell(
+            f"{number(interval.high)} on", f"{base}.high"
+        )
     word = "no limit" if interval.kind == "unbounded" else "undefined"
     return _cell(word, f"{base}.low"), _cell(word, f"{base}.high")
 

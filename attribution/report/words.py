@@ -9,7 +9,7 @@ from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
 from attribution.inference.factor import AttributionFactor
 from attribution.numerics.ratio import fieller
-from attribution.report.format import between, percent, plural, signed, signed_percent
+from attribution.report.format import between, number, percent, plural, signed, signed_percent
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
 
@@ -27,6 +27,11 @@ def primary_kpi(result: StudyResult) -> Kpi:
     """Return the KPI of the headline analysis."""
     analysis = next(one for one in result.design.analysis if one.id == result.primary[0])
     return next(kpi for kpi in result.design.kpi if kpi.id == analysis.kpi)
+
+
+def priced_kpi(result: StudyResult) -> Kpi:
+    """Return the KPI that the money is of."""
+    return next(kpi for kpi in result.design.kpi if kpi.id == result.design.valuation[0].kpi)
 
 
 def units(result: StudyResult, count: int) -> str:
@@ -92,76 +97,102 @@ def size(estimate: Estimate, value: float, interval: Interval, relative: Percent
 def share_reading(factor: AttributionFactor) -> str:
     """Return what the share says, by the signs of effect and change as improvement, and what its set leaves open."""
     effect, change = factor.improvement
-    if change > 0 and effect < 0:
-        reading = "the KPI improved although training harmed it"
+    if effect == 0:
+        reading = "none of the change"
+    elif change > 0 and effect < 0:
+        reading = "the KPI improved despite a harmful effect"
     elif change > 0:
         reading = "part of the gain" if factor.share <= 1 else "all of the gain and more, a decline being offset"
     elif effect > 0:
         reading = "training softened a decline"
     else:
         reading = "a share of the deterioration, not a benefit"
-    open_ends = [name for mark, name in ((0.0, "none"), (1.0, "all")) if mark in factor.interval]
-    if not open_ends:
-        return reading
-    verb = "are" if len(open_ends) > 1 else "is"
-    return f"{reading} if the estimate holds; {' and '.join(open_ends)} of it {verb} possible too"
+    zero, whole = (mark in factor.interval for mark in (0.0, 1.0))
+    if zero and whole:
+        return f"{reading} if the estimate holds; neither 0 nor 100% is ruled out"
+    if zero or whole:
+        return f"{reading} if the estimate holds; a share of {'0' if zero else '100%'} is not ruled out"
+    return reading
+
+
+def step_unit(kpi: Kpi) -> str:
+    """Return the unit of a difference of the KPI: a KPI in percent moves by percentage points."""
+    return "percentage points" if kpi.unit in ("%", "percent") else kpi.unit
 
 
 def sentence(result: StudyResult, grade: str, verdict: str) -> str:
-    """Return the allowed claim, at most 40 words with its interval in words."""
-    label, program = primary_kpi(result).label, result.design.program.name
-    kpi = f"the {_lowered(label)}"
-    for names in ((program, kpi), ("the training", kpi), ("the training", "the KPI")):
+    """Return the allowed claim, at most 40 words with its interval in words.
+
+    Long names give way, first the program's, then the KPI's and its unit's.
+    """
+    kpi, program = primary_kpi(result), result.design.program.name
+    label, unit = _lowered(kpi.label), step_unit(kpi)
+    named = label if label.startswith("the ") else f"the {label}"
+    written = ""
+    for names in ((program, named, unit), ("the training", named, unit), ("the training", "the KPI", "")):
         written = _sentence(result, grade, verdict, *names)
         if len(written.split()) <= MOST_WORDS:
-            return written
+            break
     return written
 
 
-def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: str) -> str:
+def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: str, unit: str) -> str:
     estimate, level = result.estimate, result.manifest.level
     if verdict == "too_early":
         return (
             f"Day {result.linked.days_since_launch} after launch: too early to say what {program} did to {kpi}; "
             f"effects are reported from day {FIRST_CLAIM_DAY} on."
         )
-    change, change_ends = _move(estimate, "change", level)
     if grade == "D":
+        moved = _amount(estimate, "change", unit)
+        verb = "did not move" if not moved else f"{'rose' if estimate.value('change') > 0 else 'fell'} by {moved}"
         why = "without a comparison, these data cannot say why"
-        return f"{_capital(kpi)} {change} where people were trained ({change_ends}); {why}."
-    effect, ends = _move(estimate, "effect", level)
+        return f"{_capital(kpi)} {verb} where people were trained ({_ends(estimate, 'change', level)}); {why}."
     if estimate.interval(level).kind != "bounded":
-        why = "the estimate has no standard error, so nothing says how sure we are"
-        return f"We cannot tell what {program} did to {kpi}: {why}."
+        return f"We cannot tell what {program} did to {kpi}: these data do not show how uncertain the estimate is."
+    amount, ends = _amount(estimate, "effect", unit), _ends(estimate, "effect", level)
+    than = f"{amount} {'higher' if estimate.value('effect') > 0 else 'lower'} than" if amount else "the same as"
+    expected = f"ended {than} expected from the untrained"
     if verdict == "works":
         return {
-            "A": f"{_capital(program)} caused it: {kpi} {effect} through training ({ends}).",
-            "B": f"{_capital(program)} worked: {kpi} {effect} because of it, as far as a comparison can show ({ends}).",
-            "C": f"{_capital(kpi)} {effect} compared with the untrained ({ends}): this fits a benefit of {program}, "
-            "but does not prove it.",
+            "A": f"{_capital(program)} caused {kpi} to end {than} without training ({ends}).",
+            "B": f"{_capital(program)} worked, as far as a comparison can show: {kpi} {expected} ({ends}).",
+            "C": f"{_capital(kpi)} {expected} ({ends}): this fits a benefit of {program}, but does not prove it.",
+        }[grade]
+    if verdict == "does_not" and improvement_ends(estimate, estimate.interval(level))[1] < 0:
+        return {
+            "A": f"{_capital(program)} did harm: {kpi} ended {than} without training ({ends}).",
+            "B": f"{_capital(program)} did not help, as far as a comparison can show: {kpi} {expected} ({ends}).",
+            "C": f"{_capital(kpi)} {expected} ({ends}): this speaks against a benefit of {program}, "
+            "but does not disprove it.",
         }[grade]
     if verdict == "does_not":
-        _, best = improvement_ends(estimate, estimate.interval(level))
-        if best < 0:
-            return f"{_capital(program)} did not help: {kpi} {effect} compared with the untrained ({ends})."
-        return f"{_capital(program)} did not move {kpi} by a worthwhile amount: its effect lies {ends}."
+        lies = f"did not move {kpi} by a worthwhile amount: the effect lies {_ends(estimate, 'effect', level, unit)}"
+        return f"If the comparison holds, {program} {lies}." if grade == "C" else f"{_capital(program)} {lies}."
     return (
-        f"We cannot tell whether {program} changed {kpi}: it {effect} compared with the untrained, "
-        f"but the effect may lie anywhere {ends}."
+        f"We cannot tell whether {program} changed {kpi}, which {expected}: the effect may lie anywhere "
+        f"{_ends(estimate, 'effect', level)}."
     )
 
 
-def _move(estimate: Estimate, term: str, level: float) -> tuple[str, str]:
-    """Return a term as a movement in words, and its interval: fell by 27%, between −49% and +3.4%."""
-    value, interval = estimate.value(term), estimate.interval(level, term=term)
-    verb = "rose" if value > 0 else "fell"
+def _amount(estimate: Estimate, term: str, unit: str) -> str:
+    """Return the size of a term in words, without its sign: 27%, 3.2 orders; nothing where it is 0."""
+    value = estimate.value(term)
+    if value == 0:
+        return ""
     if estimate.scale == "log":
-        relative = estimate.percent(level, term=term)
-        shown = percent(abs(relative.estimate))
-        low, high = signed_percent(math.expm1(interval.low)), signed_percent(math.expm1(interval.high))
-    else:
-        shown, low, high = signed(abs(value)).lstrip("+"), signed(interval.low), signed(interval.high)
-    return f"{verb} by {shown}", between(low, high)
+        return percent(abs(math.expm1(value)))
+    return f"{number(abs(value))} {unit}".rstrip()
+
+
+def _ends(estimate: Estimate, term: str, level: float, unit: str = "") -> str:
+    """Return the interval of a term in words, in percent on the log scale."""
+    interval = estimate.interval(level, term=term)
+    if interval.kind != "bounded":
+        return "no interval can be given"
+    if estimate.scale == "log":
+        return between(signed_percent(math.expm1(interval.low)), signed_percent(math.expm1(interval.high)))
+    return between(signed(interval.low), f"{signed(interval.high)} {unit}".rstrip())
 
 
 def _lowered(label: str) -> str:

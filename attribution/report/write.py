@@ -23,7 +23,8 @@ def write(result: StudyResult, folder: str | Path) -> Path:
     A folder that holds a run of the same study and date is replaced whole, and its digests are kept under `previous`.
     Everything is written beside it first and moved in place at the end, so that no half-written run is ever seen.
     Raises `OutputError` for a folder that holds another study or anything that is not a run, and where the
-    disk refuses; the folder is then as it was.
+    disk refuses; the folder is then as it was. A process killed between the two moves leaves the old run, whole, in a
+    hidden folder beside it (`.<name>-old-…/run`).
     """
     target = Path(folder).resolve()
     previous = _previous(target, result)
@@ -56,35 +57,45 @@ def write(result: StudyResult, folder: str | Path) -> Path:
 
 
 def _swap(staging: Path, target: Path) -> None:
-    """Move the new folder in place; if that fails, put the old one back."""
+    """Move the new folder in place; whatever stops that, an interrupt included, puts the old one back."""
     if not target.exists():
         staging.rename(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    target.rename(old / "run")
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    old = aside / "run"
     try:
+        target.rename(old)
         staging.rename(target)
-    except OSError:
-        (old / "run").rename(target)
-        raise
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists() and not target.exists():
+            _put_back(old, target)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _put_back(old: Path, target: Path) -> None:
+    try:
+        old.rename(target)
+    except OSError as error:
+        # Raised before the folder aside is removed: the old run stays, and the message says where.
+        raise OutputError(
+            f"the new run could not be moved in place, nor the old one back: {error.strerror or error}",
+            where=str(target),
+            remedy=f"the old run is whole in {old}: move it back, then run again",
+        ) from error
 
 
 def _previous(target: Path, result: StudyResult) -> dict[str, str] | None:
     """Return the digests of the run that would be replaced; raise `OutputError` if it is not one of this study."""
-    if not target.exists():
-        return None
-    if target.is_dir() and not any(target.iterdir()):
-        return None
     found = target / RESULTS
     remedy = "choose another folder, or move this one away"
-    if not found.is_file():
-        raise OutputError("the folder holds something that is not a run", where=str(target), remedy=remedy)
     try:
+        if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+            return None
+        if not found.is_file():
+            raise OutputError("the folder holds something that is not a run", where=str(target), remedy=remedy)
         manifest = json.loads(found.read_text(encoding="utf-8"))["manifest"]
         old = {name: str(manifest[name]) for name in ("study", "as_of", "design_digest", "data_digest")}
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
         raise OutputError(f"{RESULTS} there is not readable", where=str(target), remedy=remedy) from error
     if (old["study"], old["as_of"]) != (result.manifest.study, result.manifest.as_of):
         raise OutputError(

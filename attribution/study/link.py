@@ -70,6 +70,7 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
         )
         for kpi in design.kpi
     }
+    _require_distances(design, next(iter(panels.values())), over)
     return Linked(
         panels=panels,
         baseline=tuple(timing.baseline),
@@ -78,6 +79,31 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
         as_of=date,
         days_since_launch=_days_since_launch(design, over, date),
     )
+
+
+def _require_distances(design: StudyDesign, panel: Panel, over: list[Any]) -> None:
+    """Raise `DataError` unless washout and anticipation, counted in periods of the data, lie between the windows.
+
+    The design file checks integers by itself; months, quarters and dates can be counted only with the data.
+    """
+    timing, periods = design.timing, panel.periods
+    if isinstance(timing.launch, int) or not (timing.washout or timing.anticipation):
+        return
+    launch = periods.code(timing.launch, where="timing.launch")
+    first = min(periods.codes(over, where="timing.followup"))
+    last = max(periods.codes(timing.baseline, where="timing.baseline"))
+    if first < launch + timing.washout:
+        raise DataError(
+            f"the follow-up starts in {periods.text(first)}, within {timing.washout} periods of the launch",
+            where="timing.followup",
+            remedy="begin the follow-up later, or shorten the washout",
+        )
+    if last >= launch - timing.anticipation:
+        raise DataError(
+            f"the baseline ends in {periods.text(last)}, within {timing.anticipation} periods before the launch",
+            where="timing.baseline",
+            remedy="end the baseline earlier, or shorten the anticipation",
+        )
 
 
 def _end(label: Any, length: PeriodLength) -> datetime.date | None:

@@ -71,6 +71,14 @@ def _select(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataF
 def _require_columns(columns: Sequence[str], present: Sequence[str], where: str) -> None:
     from difflib import get_close_matches
 
+    twice = [name for name in columns if list(present).count(name) > 1]
+    if twice:
+        raise DataError(
+            f"column{'s' if len(twice) > 1 else ''} {', '.join(map(repr, twice))} stand{'' if len(twice) > 1 else 's'} "
+            "more than once",
+            where=where,
+            remedy="rename the columns so that each name stands once",
+        )
     missing = [name for name in columns if name not in present]
     if not missing:
         return
@@ -90,27 +98,30 @@ def _read_csv(path: Path, design: StudyDesign, columns: Sequence[str]) -> pd.Dat
     import pandas as pd
 
     # Ids are labels: read as numbers, "007" and "7" would become one person.
-    ids = {name: "str" for name in (design.columns.unit, design.columns.cluster) if name is not None}
+    named = (design.columns.unit, design.columns.cluster, *design.columns.groups)
+    ids = {name: "str" for name in named if name is not None}
     try:
+        # Read as a row of cells: as a header, pandas would rename a column that stands twice.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = list(pd.read_csv(file, nrows=0).columns)
+            header = pd.read_csv(file, header=None, nrows=1, dtype="str", keep_default_na=False).iloc[0].tolist()
         _require_columns(columns, header, str(path))
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return pd.read_csv(file, usecols=list(columns), dtype=ids)[list(columns)]
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            return pd.read_csv(file, usecols=list(columns), dtype=ids, low_memory=False)[list(columns)]
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
         raise DataError(
             f"not a readable CSV file: {error}", where=str(path), remedy="save it as UTF-8 text with one header line"
         ) from error
 
 
 def _read_parquet(path: Path, design: StudyDesign, columns: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         _require_columns(columns, pq.read_schema(path).names, str(path))
-        return pd.read_parquet(path, columns=list(columns))
+        # What pandas wrote as an index is a column like any other here.
+        frame: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas(ignore_metadata=True)
+        return frame[list(columns)]
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
             f"not a readable Parquet file: {error}", where=str(path), remedy="write the file anew"

@@ -72,9 +72,9 @@ def test_an_undefined_part_gives_an_undefined_set_with_the_reason(change: dict[s
 
 
 def test_several_gaps_give_an_unbounded_set_that_says_so() -> None:
-    # Two clusters in one arm: t with 1 df is so wide along that arm's own direction that the set returns there.
-    layers = np.array([[[1.0, 1.0], [1.0, 1.0]], [[9.0, 0.0], [0.0, 0.01]]])
-    crowded = RatioProblem(11.0, 11.0, layers * 0.6, np.array([1.0, 60.0]), 0.95)
+    # A did whose trained arm has two clusters: 1 df for large ratios of either sign, many near 1, where its part cancels.
+    layers = np.array([[[0.8, 0.8], [0.8, 0.8]], [[0.32, 0.0], [0.0, 0.0]]])
+    crowded = RatioProblem(6.56, 7.7, layers, np.array([1.0, 60.0]), 0.95)
     angles = np.linspace(0, np.pi, 20_001)
     assert np.count_nonzero(np.diff(crowded.excess(angles) <= 0)) > 2
     found = fieller(crowded)
