@@ -123,7 +123,7 @@ def sales() -> Callable[..., pd.DataFrame]:
 def make_study(tmp_path: Path) -> Callable[..., Path]:
     """Return a maker of a study: data and a sound design in a folder of their own, the design's path returned.
 
-    `make_study(frame, {"kpi.0.label": "Sales", "cost": None}, name="x.toml")`: a dotted path sets a key, None removes it.
+    `make_study(frame, {"kpi.0.label": "Sales", "cost": None}, name="x.toml")`: a dotted path sets a key (or appends a table), None removes it.
     """
 
     def make(frame: pd.DataFrame | None, changes: Mapping[str, Any] | None = None, name: str = "design.toml") -> Path:
@@ -139,6 +139,8 @@ def make_study(tmp_path: Path) -> Callable[..., Path]:
                 inside = inside[part] if isinstance(part, int) else inside.setdefault(part, {})
             if value is None:
                 del inside[last]
+            elif isinstance(inside, list) and last == len(inside):
+                inside.append(value)
             else:
                 inside[last] = value
         text = []

@@ -61,14 +61,6 @@ def _why_empty(left_out: list[LeftOut]) -> str:
     return "left out were " + "; ".join(parts) if parts else "the data hold no such unit"
 
 
-def _used_rows(panel: Panel, reduced: Reduction) -> Mask:
-    if reduced.used_rows is not None:
-        return reduced.used_rows
-    observations = panel.observations
-    in_window = reduced.in_window[observations.period] >= 0
-    return np.asarray(reduced.entering[observations.unit] & in_window)
-
-
 def _arm_count(panel: Panel, reduced: Reduction, index: int) -> ArmCount:
     return ArmCount(
         units=int((reduced.arm == index).sum()),
@@ -118,6 +110,12 @@ def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms) -> list[LeftOu
 
 
 def _rows_left_out(panel: Panel, reduced: Reduction) -> list[LeftOut]:
+    arms = list(enumerate(ARM_NAMES[: reduced.n_arms]))
+    if reduced.used_rows is None:
+        # Without a hole every unit has one row in each period.
+        outside = int((reduced.in_window < 0).sum())
+        counts = [(name, outside * int((reduced.arm == index).sum())) for index, name in arms]
+        return [LeftOut(name, "rows outside the windows", 0, rows) for name, rows in counts if rows]
     observations = panel.observations
     inside = reduced.entering[observations.unit]
     window = reduced.in_window[observations.period] >= 0
@@ -126,11 +124,11 @@ def _rows_left_out(panel: Panel, reduced: Reduction) -> list[LeftOut]:
     reasons = [
         ("rows outside the windows", inside & ~window),
         ("rows without a KPI value", inside & window & missing),
-        ("rows of periods without comparison", inside & window & ~missing & ~_used_rows(panel, reduced)),
+        ("rows of periods without comparison", inside & window & ~missing & ~reduced.used_rows),
     ]
     found = []
     for reason, mask in reasons:
-        for index, name in enumerate(ARM_NAMES[: reduced.n_arms]):
+        for index, name in arms:
             rows = int((mask & (arm == index)).sum())
             if rows:
                 found.append(LeftOut(name, reason, 0, rows))

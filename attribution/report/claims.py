@@ -114,9 +114,15 @@ def _illustrative(result: StudyResult) -> bool:
     return any(one.id.startswith("illustrative_money") and one.status == "warn" for one in result.findings)
 
 
+def _path(result: StudyResult, term: str) -> str:
+    """Return where a headline stands in `results.json`: on the log scale it is shown in percent."""
+    table = "percent" if result.estimate.scale == "log" else "terms"
+    return f"{table}.{result.primary[0]}.{term}.estimate"
+
+
 def _changed(result: StudyResult) -> Tile:
     estimate = result.estimate
-    source = f"terms.{result.primary[0]}.change.estimate"
+    source = _path(result, "change")
     value = estimate.value("change")
     interval = estimate.interval(result.manifest.level, term="change")
     share = words.change_percent(estimate, result.manifest.level)
@@ -163,7 +169,7 @@ def _effect(result: StudyResult, verdict: Verdict) -> Tile:
     unit = f" In the KPI's own unit: {signed(value)} {words.step_unit(words.primary_kpi(result))}"
     return Tile(
         title,
-        Number(shown, f"terms.{result.primary[0]}.effect.estimate"),
+        Number(shown, _path(result, "effect")),
         ends,
         f"{share}{unit}.",
         allowed=True,
@@ -198,16 +204,15 @@ def _worth(result: StudyResult) -> Tile:
 def _threats(result: StudyResult) -> tuple[str, ...]:
     """Return three bullets: the strongest threats, the break-even effect, the next look."""
     ranked = [finding for status in ("fail", "warn") for finding in result.findings if finding.status == status]
+    alone = not result.estimate.n.control.units
+    known = ("illustrative_money", "share_estimable") if alone else ("illustrative_money",)
     bullets = [
-        f"{finding.message[0].upper()}{finding.message[1:]}."
-        for finding in ranked
-        if not finding.id.startswith("illustrative_money")
+        f"{finding.message[0].upper()}{finding.message[1:]}." for finding in ranked if not finding.id.startswith(known)
     ]
+    if alone:
+        bullets.insert(0, "Nobody untrained was compared, so that anything else that happened may be the cause.")
     closing = [line for line in (_break_even(result), _next_look(result)) if line]
-    calm = "No check found a fault in the comparison."
-    if not result.estimate.n.control.units:
-        calm = "Nobody untrained was compared, so that anything else that happened may be the cause."
-    return tuple((bullets[: 3 - len(closing)] or [calm]) + closing)
+    return tuple((bullets[: 3 - len(closing)] or ["No check found a fault in the comparison."]) + closing)
 
 
 def _break_even(result: StudyResult) -> str:

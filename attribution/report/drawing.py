@@ -1,13 +1,15 @@
 """Drawing on an Axes: rows of intervals, whiskers, wrapped text, and the picture that a page shows.
 
-The only module that imports matplotlib. Text is wrapped by its measured width and left-aligned where it has several lines, so that
-a browser's fonts, narrower or wider than matplotlib's, cannot push it out of place.
+The only module that imports matplotlib. Text is wrapped by its measured width, and left-aligned where it has several
+lines, so that a browser's fonts, narrower or wider than matplotlib's, cannot push it out of place.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -61,19 +63,22 @@ def svg(ax: Axes, *, title: str, desc: str, name: str) -> Markup:
     from io import StringIO
 
     import matplotlib
-    from matplotlib.text import Text
 
     from attribution.report.svg import inline
 
-    figure = ax.figure
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]
+    _plain(ax)
     buffer = StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(  # type: ignore[call-arg]
-            buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), _any_script():
+        _figure(ax).savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return inline(buffer.getvalue(), COLOURS, title=title, desc=desc, name=name)
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """Do not warn of letters that matplotlib's font lacks: the browser sets the text in a font that has them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def picture(draw: Callable[[Axes], Axes], *, width: int, height: int | None = None) -> Axes:
@@ -91,6 +96,7 @@ def picture(draw: Callable[[Axes], Axes], *, width: int, height: int | None = No
 
 
 def axes(ax: Axes | None, height: float) -> Axes:
+    """Return the Axes given, or one on a figure of pyplot's, which a notebook shows."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -120,7 +126,8 @@ def wrap(words: str, size: float, width: float, *, bold: bool = False) -> list[s
     font = FontProperties(size=size, weight="bold" if bold else "normal")
 
     def fits(line: str) -> bool:
-        return bool(text_to_path.get_text_width_height_descent(line, font, False)[0] <= width)
+        with _any_script():
+            return bool(text_to_path.get_text_width_height_descent(line, font, False)[0] <= width)
 
     lines = [""]
     for word in words.split():
@@ -138,7 +145,10 @@ def wrap(words: str, size: float, width: float, *, bold: bool = False) -> list[s
 
 
 def chart(ax: Axes | None, rows: Sequence[Row], limits: tuple[float, float], *, above: float = 0.0) -> Axes:
-    """Draw rows of a label above an interval. One unit of the vertical axis is one line of text, `above` how many stay free."""
+    """Draw rows of a label above an interval, and leave `above` lines free over them.
+
+    One unit of the vertical axis is one line of text.
+    """
     made = ax is None
     ax = axes(ax, 3.0)
     ax.set_xlim(*limits)
@@ -177,7 +187,7 @@ def _fit(ax: Axes) -> None:
 
 
 def _lines(ax: Axes, row: Row) -> list[str]:
-    return wrap(row.label, 12, 0.96 * pixels(ax), bold=row.strong)
+    return wrap(row.label, 12, 0.93 * pixels(ax), bold=row.strong)
 
 
 def _depth(ax: Axes, row: Row) -> float:
@@ -185,11 +195,12 @@ def _depth(ax: Axes, row: Row) -> float:
 
 
 def places(ax: Axes, rows: Sequence[Row]) -> list[float]:
-    places, top = [], 0.0
+    """Return the height at which each row's interval lies."""
+    found, top = [], 0.0
     for row in rows:
         top -= _depth(ax, row)
-        places.append(top + 1.0)
-    return places
+        found.append(top + 1.0)
+    return found
 
 
 def _set(ax: Axes, place: float, row: Row) -> None:
@@ -227,6 +238,7 @@ def _set(ax: Axes, place: float, row: Row) -> None:
 
 
 def whisker(ax: Axes, ends: tuple[float, float], *, vertical_at: float) -> None:
+    """Draw an upright interval."""
     # A line in the page's colour beneath keeps the whisker visible on the bar.
     ax.plot((vertical_at, vertical_at), ends, color=PAGE, linewidth=4, solid_capstyle="butt", zorder=3.5)
     ax.plot((vertical_at, vertical_at), ends, color=INK, linewidth=2, solid_capstyle="butt", zorder=4)
@@ -235,6 +247,7 @@ def whisker(ax: Axes, ends: tuple[float, float], *, vertical_at: float) -> None:
 
 
 def beneath(ax: Axes, column: float, line: int, words: str, *, size: float) -> None:
+    """Write one line of a column's label under the axis."""
     ax.annotate(
         words,
         (column, 0),
@@ -250,7 +263,8 @@ def beneath(ax: Axes, column: float, line: int, words: str, *, size: float) -> N
 
 
 def note_below(ax: Axes, words: str, *, lines_down: float) -> None:
-    for index, line in enumerate(wrap(words, 11, 0.95 * pixels(ax))):
+    """Write a remark under the column labels."""
+    for index, line in enumerate(wrap(words, 11, 0.88 * pixels(ax))):
         ax.annotate(
             line,
             (0, 0),
@@ -265,10 +279,12 @@ def note_below(ax: Axes, words: str, *, lines_down: float) -> None:
 
 
 def axis_label(ax: Axes, words: str) -> None:
-    ax.set_xlabel("\n".join(wrap(words, 12, 0.96 * pixels(ax))), loc="left", color=MUTED, fontsize=12)
+    """Name the horizontal axis."""
+    ax.set_xlabel("\n".join(wrap(words, 12, 0.93 * pixels(ax))), loc="left", color=MUTED, fontsize=12)
 
 
 def quiet(ax: Axes, *, grid: Literal["x", "y"]) -> None:
+    """Leave a faint grid and numbers, nothing else."""
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.grid(visible=True, axis=grid, color=GRID, linewidth=1)
@@ -278,10 +294,18 @@ def quiet(ax: Axes, *, grid: Literal["x", "y"]) -> None:
 
 
 def titled(ax: Axes, words: str) -> Axes:
+    """Set the title, wrapped; the Axes' label keeps it in one piece for a page that sets it in its own font."""
+    lines = wrap(words, 13, 0.86 * pixels(ax), bold=True)
+    ax.set_title("\n".join(lines), loc="left", color=INK, fontsize=13, fontweight="bold", pad=10)
+    ax.set_label(words)
+    _plain(ax)
+    return ax
+
+
+def _plain(ax: Axes) -> None:
+    """Keep every $ a dollar sign: names of KPIs are no formulas."""
     from matplotlib.text import Text
 
-    lines = wrap(words, 13, pixels(ax), bold=True)
-    ax.set_title("\n".join(lines), loc="left", color=INK, fontsize=13, fontweight="bold", pad=10)
-    for text in ax.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]
-    return ax
+    for text in ax.findobj(lambda artist: isinstance(artist, Text)):
+        if isinstance(text, Text):
+            text.set_parse_math(False)

@@ -49,8 +49,9 @@ def waterfall(
     Examples
     --------
     >>> import attribution as at
+    >>> frame = at.dataset("jobtraining")
     >>> panel = at.Panel.from_frame(
-    ...     at.dataset("jobtraining"), unit="fcode", period="year", outcome="lscrap", trained="grant", direction="lower")
+    ...     frame, unit="fcode", period="year", outcome="lscrap", trained="grant", direction="lower")
     >>> factor = at.attribution_factor(at.did(panel, baseline=[1987], followup=[1988]), seed=7)
     >>> axes = at.figures.waterfall(factor, label="Log scrap rate", unit="log points")
     """
@@ -122,14 +123,15 @@ def waterfall(
 def share_sets(factor: AttributionFactor, *, ax: Axes | None = None) -> Axes:
     """Draw every interval of the share on one axis, the headline first, with lines at 0 (none) and 1 (all).
 
-    Where the share is not estimable its point is not drawn. A set that runs on beyond the axis ends in an arrow, a disjoint set shows its gap, and one that is undefined says
-    so.
+    Where the share is not estimable its point is not drawn. A set that runs on beyond the axis ends in an arrow, a
+    disjoint set shows its gap, and one that is undefined says so.
 
     Examples
     --------
     >>> import attribution as at
+    >>> frame = at.dataset("jobtraining")
     >>> panel = at.Panel.from_frame(
-    ...     at.dataset("jobtraining"), unit="fcode", period="year", outcome="lscrap", trained="grant", direction="lower")
+    ...     frame, unit="fcode", period="year", outcome="lscrap", trained="grant", direction="lower")
     >>> factor = at.attribution_factor(at.did(panel, baseline=[1987], followup=[1988]), seed=7)
     >>> axes = at.figures.share_sets(factor)
     """
@@ -155,17 +157,26 @@ def share_sets(factor: AttributionFactor, *, ax: Axes | None = None) -> Axes:
             words, (place, top), (shift, -2), textcoords="offset points", ha=side, va="top", color=MUTED, fontsize=12
         )
     ax.xaxis.set_major_formatter(lambda value, _: percent(value))
-    drawing.axis_label(ax, "share of the change that training caused")
+    what = "log change" if factor.estimate.scale == "log" else "change"
+    drawing.axis_label(ax, f"share of the {what} that training caused")
     if factor.estimable:
         ends = _in_words(factor.interval, percent, "")
-        return drawing.titled(ax, f"Training’s share of the change: {percent(factor.share)} estimated, {ends} fit the data")
-    return drawing.titled(ax, f"Training’s share of the change: not estimable; {factor.reason}")
+        return drawing.titled(
+            ax, f"Training’s share of the {what}: {percent(factor.share)} estimated, {ends} fit the data"
+        )
+    return drawing.titled(ax, f"Training’s share of the {what}: not estimable; {factor.reason}")
 
 
 def scenarios(roi: Roi, *, ax: Axes | None = None) -> Axes:
     """Draw the net benefit in the three corner cases, which have no confidence level.
 
     Raises `MethodError` where the effect has no interval to take a corner of.
+
+    Examples
+    --------
+    >>> import attribution as at
+    >>> result = at.run(at.load_design("designs/michigan-grants.toml"))
+    >>> axes = at.figures.scenarios(result.roi)
     """
     if any(not math.isfinite(one.net_benefit) for one in roi.scenarios):
         raise MethodError(
@@ -201,6 +212,12 @@ def effect_forest(result: StudyResult, *, ax: Axes | None = None, kpi: str | Non
 
     `kpi` is the KPI's id, by default that of the headline. Analyses without an effect are left to the tables. Raises
     `MethodError` for a KPI that no analysis estimates an effect on.
+
+    Examples
+    --------
+    >>> import attribution as at
+    >>> result = at.run(at.load_design("designs/michigan-grants.toml"))
+    >>> axes = at.figures.effect_forest(result)
     """
     analyses = {one.id: one for one in result.design.analysis}
     wanted = analyses[result.primary[0]].kpi if kpi is None else kpi
@@ -236,7 +253,9 @@ def effect_forest(result: StudyResult, *, ax: Axes | None = None, kpi: str | Non
     if not known:
         return drawing.titled(ax, "No analysis has an interval of the effect")
     covering = sum(0.0 in interval for interval in known)
-    return drawing.titled(ax, f"The interval of the effect includes 0 in {covering} of {len(known)} analyses")
+    counted = f"{covering} of {len(known)}" if 0 < covering < len(known) else f"all {len(known)}"
+    verb = "includes" if covering else "leaves out"
+    return drawing.titled(ax, f"The interval of the effect {verb} 0 in {counted} analyses")
 
 
 def analysis_label(analysis: Analysis) -> str:

@@ -62,6 +62,8 @@ def money(value: float, currency: str, *, width: float | None = None) -> str:
         if rounded >= limit or suffix == "":
             break
     decimals = max(0, min(2, -math.floor(math.log10(finest / limit) + 1e-9)))
+    if limit == 1.0 and decimals:
+        decimals = 2
     body = f"{rounded / limit:,.{decimals}f}".replace(",", THIN)
     sign = MINUS if value < 0 and rounded > 0 else ""
     return f"{sign}{_prefix(currency)}{body}{suffix}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
-from attribution.report import figures, tables
+from attribution.report import drawing, figures, tables
 from attribution.report.claims import Claim
 from attribution.report.format import percent, plural
 from attribution.report.tables import Cell, Table
@@ -114,13 +114,13 @@ def _picture(
 
         def untitled(ax: Axes) -> Axes:
             nonlocal title
-            title = draw(ax).get_title(loc="left").replace("\n", " ")
+            title = str(draw(ax).get_label())
             ax.set_title("", loc="left")
             return ax
 
-        ax = figures.picture(untitled, width=width, height=None if heights is None else heights[index])
+        ax = drawing.picture(untitled, width=width, height=None if heights is None else heights[index])
         suffix = ("wide", "narrow")[index]
-        drawn.append(figures.svg(ax, title=title, desc=desc, name=f"{name}-{suffix}"))
+        drawn.append(drawing.svg(ax, title=title, desc=desc, name=f"{name}-{suffix}"))
     return Picture(name, title, drawn[0], drawn[1], data)
 
 
@@ -132,8 +132,8 @@ def _waterfall(result: StudyResult) -> Picture | None:
         "waterfall",
         lambda ax: figures.waterfall(factor, ax=ax, label=kpi.label, unit=kpi.unit),
         tables.steps_table(result),
-        "Bars from the level before, through what would have happened anyway and what training did, to the level after, "
-        f"in {kpi.unit}. The training bar carries the interval of the effect.",
+        "Bars from the level before, through what would have happened anyway and what training did, to the level "
+        f"after, in {kpi.unit}. The training bar carries the interval of the effect.",
         heights=(330, 330),
     )
 
@@ -146,7 +146,8 @@ def _shares(result: StudyResult) -> Picture | None:
         "shares",
         lambda ax: figures.share_sets(factor, ax=ax),
         tables.share_table(factor),
-        "One line for each way of computing the interval of the share, with lines at 0, none of the change, and at 1, all of it.",
+        "One line for each way of computing the interval of the share, with lines at 0, none of the change, and at "
+        "1, all of it.",
         heights=None,
     )
 
@@ -171,8 +172,8 @@ def _scenarios(result: StudyResult) -> Picture | None:
         "scenarios",
         lambda ax: figures.scenarios(money, ax=ax),
         tables.scenario_table(money),
-        "One bar for each corner case: conservative takes the worse end of the effect’s interval and the upper costs, optimistic "
-        "the better end and the lower costs. 0 is break-even.",
+        "One bar for each corner case: conservative takes the worse end of the effect’s interval and the upper costs, "
+        "optimistic the better end and the lower costs. 0 is break-even.",
         heights=None,
     )
 
@@ -198,9 +199,10 @@ def _compared(result: StudyResult) -> tuple[Sentence, ...]:
     control = Cell(str(flow.control.units), "cohort.control.units")
     lines: list[Sentence] = [(trained, " trained and measured, compared with ", control, f" not trained; {windows}.")]
     if flow.later:
-        late = ", ".join(f"{count} in {period}" for period, count in flow.later)
-        number = Cell(str(sum(count for _, count in flow.later)), "cohort.later")
-        lines.append((number, f" of those compared are trained later ({late}); until then they count as untrained."))
+        late: list[str | Cell] = ["Of those compared, some are trained later and count as untrained until then:"]
+        for index, (period, count) in enumerate(flow.later):
+            late += [", " if index else " ", Cell(str(count), f"cohort.later.{index}.units"), f" in {period}"]
+        lines.append((*late, "."))
     lost = flow.trained_in_window - flow.trained.units
     if lost:
         everyone = Cell(str(flow.trained_in_window), "cohort.trained_in_window")
@@ -243,7 +245,9 @@ def _illustrative(result: StudyResult) -> str:
     parts = ["the value of the KPI"] * bool(values) + [plural(len(costs), "cost")] * bool(costs)
     if not parts:
         return ""
-    return f"Illustrative: {' and '.join(parts)} have no source. This section shows the method; it is not a finding about money."
+    what = " and ".join(parts)
+    verb = "has" if parts in (["the value of the KPI"], ["1 cost"]) else "have"
+    return f"Illustrative: {what} {verb} no source. This section shows the method; it is not a finding about money."
 
 
 def _reviewed(result: StudyResult) -> tuple[Finding, ...]:
@@ -251,12 +255,11 @@ def _reviewed(result: StudyResult) -> tuple[Finding, ...]:
     order = list(STATUSES)
     # A column's name keeps its letters, wherever it stands.
     columns = {*(kpi.column for kpi in result.design.kpi), *result.design.columns.covariates}
-    return tuple(
-        finding
-        if finding.message.partition(" ")[0].rstrip(",") in columns
-        else replace(finding, message=_capital(finding.message))
-        for finding in sorted(result.findings, key=lambda finding: order.index(finding.status))
-    )
+    found = []
+    for finding in sorted(result.findings, key=lambda finding: order.index(finding.status)):
+        named = finding.message.partition(" ")[0].rstrip(",") in columns
+        found.append(finding if named else replace(finding, message=_capital(finding.message)))
+    return tuple(found)
 
 
 def _capital(text: str) -> str:
@@ -268,15 +271,14 @@ def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
     lines = []
     if estimate.n.control.units:
         lines.append(
-            "The effect rests on the assumption that, without training, both groups would have moved alike (parallel trends). "
-            "The data cannot prove it."
+            "The effect rests on the assumption that, without training, both groups would have moved alike (parallel "
+            "trends). The data cannot prove it."
         )
-    lines.append(
-        f"The {percent(result.manifest.level)} intervals count chance alone: a comparison that is wrong in itself is not inside them."
-    )
+    level = percent(result.manifest.level)
+    lines.append(f"The {level} intervals count chance alone: a comparison that is wrong in itself is not inside them.")
     if result.roi is not None:
         lines.append(
-            "No benefit after the last follow-up period is counted, and no benefit of trained units that were not measured."
+            "No benefit after the last follow-up period is counted, and none of trained units that were not measured."
         )
     lines += [f"{_capital(note)}." for note in estimate.notes]
     return tuple(lines)

@@ -7,11 +7,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attribution.balance import baseline_balance
 from attribution.core.estimate import Estimate, Percent
+from attribution.core.finding import Finding
+from attribution.core.flow import ArmCount
 from attribution.core.interval import Interval
+from attribution.finance.costs import CostLine
 from attribution.finance.roi import Amount, Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.report.claims import Claim
+from attribution.report.words import primary_kpi
 from attribution.study.manifest import Manifest
 from attribution.study.result import StudyResult
 
@@ -103,18 +108,7 @@ class RoiRecord(_Record):
     units_represented: int | None = None
     units_trained: int | None = None
     periods: int | None = None
-
-
-class FindingRecord(_Record):
-    """One rule's outcome."""
-
-    id: str
-    status: str
-    observed: str
-    threshold: str
-    source: str
-    message: str
-    remedy: str
+    costs: tuple[CostLine, ...] = ()
 
 
 class ClaimRecord(_Record):
@@ -133,6 +127,43 @@ class FlowRecord(_Record):
     reason: str
     units: int
     rows: int
+
+
+class CoverageRecord(_Record):
+    """The share of each arm observed in one period; `control` is null where nobody was compared."""
+
+    period: str
+    trained: float | None
+    control: float | None
+
+
+class BalanceRecord(_Record):
+    """One variable before the training: the arms' means, and their difference in standard deviations (Hedges' g)."""
+
+    variable: str
+    trained: float | None
+    control: float | None
+    difference: float | None
+    g: float | None
+    missing: int
+
+
+class LaterRecord(_Record):
+    """How many of those compared are trained later, in one period."""
+
+    period: str
+    units: int
+
+
+class CohortRecord(_Record):
+    """Who was compared in the headline analysis."""
+
+    trained: ArmCount
+    control: ArmCount
+    trained_in_window: int
+    later: tuple[LaterRecord, ...]
+    coverage: tuple[CoverageRecord, ...]
+    balance: tuple[BalanceRecord, ...]
 
 
 class ManifestRecord(_Record):
@@ -162,8 +193,9 @@ class Results(_Record):
     factor: FactorRecord
     factors: dict[str, FactorRecord]
     roi: RoiRecord
-    findings: tuple[FindingRecord, ...]
+    findings: tuple[Finding, ...]
     flow: dict[str, tuple[FlowRecord, ...]]
+    cohort: CohortRecord
     manifest: ManifestRecord
 
 
@@ -178,11 +210,9 @@ def results(result: StudyResult, claim: Claim, previous: dict[str, str] | None) 
         factor=_factor(result.factor),
         factors={name: _factor(factor) for name, factor in result.factors.items()},
         roi=_roi(result.roi, result.roi_reason),
-        findings=tuple(
-            FindingRecord(**{name: getattr(finding, name) for name in FindingRecord.model_fields})
-            for finding in result.findings
-        ),
+        findings=result.findings,
         flow={name: _flow(estimate) for name, estimate in result.estimates.items()},
+        cohort=_cohort(result),
         manifest=_manifest(result.manifest, previous),
     )
 
@@ -279,12 +309,38 @@ def _roi(money: Roi | None, reason: str) -> RoiRecord:
         units_represented=money.plan.units,
         units_trained=money.trained_in_window,
         periods=money.plan.periods,
+        costs=money.costs.lines,
     )
 
 
 def _flow(estimate: Estimate) -> tuple[FlowRecord, ...]:
     rows = estimate.n.tidy().to_dict("records")
     return tuple(FlowRecord(**{str(name): value for name, value in row.items()}) for row in rows)
+
+
+def _cohort(result: StudyResult) -> CohortRecord:
+    flow, coverage = result.estimate.n, result.estimate.n.coverage
+    balance = []
+    if flow.control.units:
+        frame = baseline_balance(result.linked.panels[primary_kpi(result).id], result.estimate)
+        for row in frame.itertuples(index=False):
+            found = dict(zip(frame.columns, row, strict=True))
+            balance.append(
+                BalanceRecord.model_validate(
+                    {name: _or_null(one) if isinstance(one, float) else one for name, one in found.items()}
+                )
+            )
+    return CohortRecord(
+        trained=flow.trained,
+        control=flow.control,
+        trained_in_window=flow.trained_in_window,
+        later=tuple(LaterRecord(period=period, units=units) for period, units in flow.later),
+        coverage=tuple(
+            CoverageRecord(period=period, trained=_or_null(trained), control=_or_null(control))
+            for period, trained, control in zip(coverage.periods, coverage.trained, coverage.control, strict=True)
+        ),
+        balance=tuple(balance),
+    )
 
 
 def _manifest(manifest: Manifest, previous: dict[str, str] | None) -> ManifestRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from attribution.balance import baseline_balance
 from attribution.core.interval import Interval
@@ -36,6 +36,10 @@ TERMS = {"effect": "training (effect)", "change": "observed change", "background
 _MONEY = ("attributed_benefit", "total_cost", "net_benefit", "npv")
 
 
+Kind: TypeAlias = Literal["number", "words"]
+Columns: TypeAlias = tuple[tuple[str, Kind], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One cell: its text, where the number stands in `results.json`, and whether it is a number or words."""
@@ -50,29 +54,27 @@ class Table:
     """A caption, column headings with their kind, and rows of as many cells."""
 
     caption: str
-    columns: tuple[tuple[str, Literal["number", "words"]], ...]
+    columns: Columns
     rows: tuple[tuple[Cell, ...], ...]
 
 
 def flow_table(result: StudyResult) -> Table:
     """Return who and what entered the headline analysis, and who did not, by arm and reason."""
     flow, name = result.estimate.n, result.primary[0]
-    frame = flow.tidy()
+    entered = [("trained", flow.trained), ("control", flow.control)]
+    counted = [(arm, "measured and compared", count.units, count.rows) for arm, count in entered if count.units]
+    counted += [(part.arm, f"left out: {part.reason}", part.units, part.rows) for part in flow.left_out]
     rows = []
-    for index, row in enumerate(frame.itertuples(index=False)):
-        fate = "measured and compared" if row.fate == "entered" else f"left out: {row.reason}"
-        counts = [
-            _cell(_count(value), f"flow.{name}.{index}.{key}")
-            for key, value in (("units", row.units), ("rows", row.rows))
-        ]
-        rows.append((Cell(ARMS.get(str(row.arm), str(row.arm)), kind="head"), Cell(fate, kind="words"), *counts))
-    whole = int(frame["rows"].sum())
-    total = (
-        Cell(_count(int(frame["units"].sum()))),
-        _cell(_count(whole), "manifest.rows" if whole == result.manifest.rows else ""),
-    )
-    rows.append((Cell("all", kind="head"), Cell("as read", kind="words"), *total))
-    columns = (("arm", "words"), ("fate", "words"), ("units", "number"), ("rows", "number"))
+    for index, (arm, fate, units, observed) in enumerate(counted):
+        cells = (
+            _cell(_count(units), f"flow.{name}.{index}.units"),
+            _cell(_count(observed), f"flow.{name}.{index}.rows"),
+        )
+        rows.append((Cell(ARMS.get(arm, arm), kind="head"), Cell(fate, kind="words"), *cells))
+    everybody, whole = sum(row[2] for row in counted), sum(row[3] for row in counted)
+    read = _cell(_count(whole), "manifest.rows") if whole == result.manifest.rows else Cell(_count(whole))
+    rows.append((Cell("all", kind="head"), Cell("as read", kind="words"), Cell(_count(everybody)), read))
+    columns: Columns = (("arm", "words"), ("fate", "words"), ("units", "number"), ("rows", "number"))
     return Table("Who entered the comparison, and who did not", columns, tuple(rows))
 
 
@@ -83,19 +85,13 @@ def balance_table(result: StudyResult) -> Table | None:
         return None
     kpi = primary_kpi(result)
     frame = baseline_balance(result.linked.panels[kpi.id], estimate)
+    keys = (("trained", number), ("control", number), ("difference", signed), ("g", _hedges))
     rows = []
-    for index, row in enumerate(frame.itertuples(index=False)):
-        cells = [
-            _cell(write(float(value)), f"cohort.balance.{index}.{key}")
-            for key, value, write in (
-                ("trained", row.trained, number),
-                ("control", row.control, number),
-                ("difference", row.difference, signed),
-                ("g", row.g, _hedges),
-            )
-        ]
-        missing = _cell(_count(int(row.missing)), f"cohort.balance.{index}.missing")
-        name = kpi.label if row.variable == estimate.outcome else str(row.variable)
+    for index, variable in enumerate(frame["variable"]):
+        base = f"cohort.balance.{index}"
+        cells = [_cell(write(float(frame[key].iloc[index])), f"{base}.{key}") for key, write in keys]
+        missing = _cell(_count(int(frame["missing"].iloc[index])), f"{base}.missing")
+        name = kpi.label if variable == estimate.outcome else str(variable)
         rows.append((Cell(name, kind="head"), *cells, missing))
     names = ("variable", "trained", "not trained", "difference", "in SD (Hedges’ g)", "units without")
     return Table("Alike before the training?", _columns(names, first="words"), tuple(rows))
@@ -131,8 +127,9 @@ def coverage_table(result: StudyResult) -> Table | None:
 
 def share_table(factor: AttributionFactor) -> Table:
     """Return every set of the share, the headline first."""
+    what = "log change" if factor.estimate.scale == "log" else "change"
     rows = []
-    share = _cell(number(factor.share), "factor.share") if factor.estimable else Cell(NOT_ESTIMABLE)
+    share = _cell(_fixed(factor.share, 2), "factor.share") if factor.estimable else Cell(NOT_ESTIMABLE)
     for interval in (factor.interval, *factor.others):
         headline = interval is factor.interval
         base = "factor.interval" if headline else f"factor.others.{interval.method}"
@@ -144,47 +141,37 @@ def share_table(factor: AttributionFactor) -> Table:
                 Cell(interval.kind, f"{base}.kind", "words"),
             )
         )
-    columns = (*_columns(("interval", "share", "from", "to"), first="words"), ("kind", "words"))
-    return Table(f"The share and its sets at {factor.interval.level:.0%}", tuple(columns), tuple(rows))
+    columns: Columns = (*_columns(("interval", "share", "from", "to"), first="words"), ("kind", "words"))
+    return Table(f"The share of the {what} and its sets at {factor.interval.level:.0%}", columns, tuple(rows))
 
 
 def terms_table(result: StudyResult) -> Table:
     """Return every term of the primary analyses with its interval, and the main term of all others."""
-    analyses = {one.id: one for one in result.design.analysis}
+    analyses, level = {one.id: one for one in result.design.analysis}, result.manifest.level
     rows = []
     for name, estimate in result.estimates.items():
-        frame = estimate.tidy(result.manifest.level)
-        if name not in result.primary:
-            frame = frame[frame["term"] == estimate.main]
-        for row in frame.itertuples(index=False):
-            base = f"terms.{name}.{row.term}"
-            decimals = _decimals((row.estimate, row.conf_low, row.conf_high))
-            cells = [
-                _cell(_fixed(float(value), decimals), f"{base}.{key}")
-                for key, value in (
-                    ("estimate", row.estimate),
-                    ("std_error", row.std_error),
-                    ("conf_low", row.conf_low),
-                    ("conf_high", row.conf_high),
-                )
-            ]
-            rows.append(
-                (
-                    Cell(analysis_label(analyses[name]), kind="head"),
-                    Cell(TERMS.get(str(row.term), str(row.term)), kind="words"),
-                    *cells,
-                )
-            )
-    columns = (
+        for term in estimate.shown_terms if name in result.primary else (estimate.main,):
+            found, interval = estimate.contrast({term: 1.0}), estimate.interval(level, term=term)
+            values = {
+                "estimate": found.value,
+                "std_error": found.std_error,
+                "conf_low": interval.low,
+                "conf_high": interval.high,
+            }
+            decimals = _decimals(values.values())
+            cells = [_cell(_fixed(value, decimals), f"terms.{name}.{term}.{key}") for key, value in values.items()]
+            label = Cell(analysis_label(analyses[name]), kind="head")
+            rows.append((label, Cell(TERMS.get(term, term), kind="words"), *cells))
+    columns: Columns = (
         ("analysis", "words"),
         ("term", "words"),
         *_columns(("estimate", "standard error", "from", "to"), first="number"),
     )
-    return Table(f"All analyses, in KPI units, {result.manifest.level:.0%} intervals", tuple(columns), tuple(rows))
+    return Table(f"All analyses, in KPI units, {level:.0%} intervals", columns, tuple(rows))
 
 
 def steps_table(result: StudyResult) -> Table:
-    """Return the steps of the waterfall: observed change, background and training, on the log scale in percent as well."""
+    """Return the steps of the waterfall, on the log scale in percent as well."""
     estimate, name, level = result.estimate, result.primary[0], result.manifest.level
     shown = [term for term in ("change", "background", "effect") if term in estimate.terms]
     decimals = _decimals([estimate.value(term) for term in shown])
@@ -201,7 +188,7 @@ def steps_table(result: StudyResult) -> Table:
             relative = signed_percent(estimate.percent(level, term=term).estimate)
             cells.append(_cell(relative, f"percent.{name}.{term}.estimate"))
         rows.append((Cell(TERMS[term], kind="head"), *cells))
-    names = ("step", "KPI units", "from", "to", *(("in percent",) if estimate.scale == "log" else ()))
+    names = ["step", "KPI units", "from", "to"] + ["in percent"] * (estimate.scale == "log")
     return Table(f"The steps, with {level:.0%} intervals", _columns(names, first="words"), tuple(rows))
 
 
@@ -209,10 +196,11 @@ def ledger_table(roi: Roi) -> Table:
     """Return the costs by category with range and source, and their sum."""
     rows = []
     for index, line in enumerate(roi.costs.lines):
-        low, high = line.ends
+        # A cost without a range is its own lower and upper end.
+        keys = ("amount", *(("low", "high") if line.low is not None else ("amount", "amount")))
         amounts = [
-            _cell(_amount(value), f"costs.{index}.{key}")
-            for key, value in (("amount", line.amount), ("low", low), ("high", high))
+            _cell(_amount(value), f"roi.costs.{index}.{key}")
+            for key, value in zip(keys, (line.amount, *line.ends), strict=True)
         ]
         origin = line.source or line.reason or "no source given"
         marked = f"{origin} (illustrative)" if line.illustrative and line.amount else origin
@@ -224,25 +212,31 @@ def ledger_table(roi: Roi) -> Table:
         Cell(_amount(high)),
     ]
     rows.append((Cell("all costs", kind="head"), *total, Cell("", kind="words")))
-    columns = (*_columns(("cost", "amount", "low", "high"), first="words"), ("source, or reason for zero", "words"))
+    columns: Columns = (
+        *_columns(("cost", "amount", "low", "high"), first="words"),
+        ("source, or reason for zero", "words"),
+    )
     return Table(f"What the program cost, {roi.currency}, for all trained", tuple(columns), tuple(rows))
 
 
 def money_table(roi: Roi, period: str, unit: str) -> Table:
     """Return every quantity of the return with its interval from joint draws, or the reason why there is none."""
+    amounts: dict[str, Amount] = {name: getattr(roi, name) for name in QUANTITIES}
+    noted = any(amount.reason for amount in amounts.values())
     rows = []
-    for name in QUANTITIES:
-        amount: Amount = getattr(roi, name)
+    for name, amount in amounts.items():
         label = QUANTITY_NAMES[name].format(period=period, unit=unit)
         shown = [
             _cell(_quantity(name, value, roi, amount), f"roi.{name}.{key}")
             for key, value in (("estimate", amount.estimate), ("low", amount.low), ("high", amount.high))
         ]
-        rows.append((Cell(label, kind="head"), *shown, Cell(amount.reason, kind="words")))
-    columns = (*_columns(("measured benefit only", "estimate", "from", "to"), first="words"), ("note", "words"))
-    return Table(
-        f"What it is worth, {roi.currency}, with {roi.level:.0%} intervals from joint draws", columns, tuple(rows)
-    )
+        note = [Cell(amount.reason, kind="words")] if noted else []
+        rows.append((Cell(label, kind="head"), *shown, *note))
+    columns: Columns = _columns(("measured benefit only", "estimate", "from", "to"), first="words")
+    if noted:
+        columns = (*columns, ("note", "words"))
+    caption = f"What it is worth, {roi.currency}, with {roi.level:.0%} intervals from joint draws"
+    return Table(caption, columns, tuple(rows))
 
 
 def scenario_table(roi: Roi) -> Table:
@@ -290,9 +284,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _columns(
-    names: Sequence[str], *, first: Literal["number", "words"]
-) -> tuple[tuple[str, Literal["number", "words"]], ...]:
+def _columns(names: Sequence[str], *, first: Kind) -> Columns:
     return ((names[0], first), *((name, "number") for name in names[1:]))
 
 
@@ -328,7 +320,7 @@ def _fixed(value: float, decimals: int) -> str:
 
 def _ends(interval: Interval, base: str) -> tuple[Cell, Cell]:
     if interval.kind == "bounded":
-        return _cell(number(interval.low), f"{base}.low"), _cell(number(interval.high), f"{base}.high")
+        return _cell(_fixed(interval.low, 2), f"{base}.low"), _cell(_fixed(interval.high, 2), f"{base}.high")
     if interval.kind == "disjoint":
         return _cell(f"up to {number(interval.low)}", f"{base}.low"), _cell(
             f"{number(interval.high)} on", f"{base}.high"

@@ -106,12 +106,12 @@ def share_reading(factor: AttributionFactor) -> str:
     elif effect > 0:
         reading = "training softened a decline"
     else:
-        reading = "a share of the deterioration, not a benefit"
+        reading = "a share of the deterioration and no benefit"
     zero, whole = (mark in factor.interval for mark in (0.0, 1.0))
     if zero and whole:
-        return f"{reading} if the estimate holds; neither 0 nor 100% is ruled out"
+        return f"{reading}, if the estimate holds; neither 0 nor 100% is ruled out"
     if zero or whole:
-        return f"{reading} if the estimate holds; a share of {'0' if zero else '100%'} is not ruled out"
+        return f"{reading}, if the estimate holds; a share of {'0' if zero else '100%'} is not ruled out"
     return reading
 
 
@@ -167,7 +167,7 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
             "but does not disprove it.",
         }[grade]
     if verdict == "does_not":
-        lies = f"did not move {kpi} by a worthwhile amount: the effect lies {_ends(estimate, 'effect', level, unit)}"
+        lies = f"did not improve {kpi} by a worthwhile amount: the effect lies {_ends(estimate, 'effect', level, unit)}"
         return f"If the comparison holds, {program} {lies}." if grade == "C" else f"{_capital(program)} {lies}."
     return (
         f"We cannot tell whether {program} changed {kpi}, which {expected}: the effect may lie anywhere "

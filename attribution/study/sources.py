@@ -106,11 +106,19 @@ def _read_csv(path: Path, design: StudyDesign, columns: Sequence[str]) -> pd.Dat
             header = pd.read_csv(file, header=None, nrows=1, dtype="str", keep_default_na=False).iloc[0].tolist()
         _require_columns(columns, header, str(path))
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return pd.read_csv(file, usecols=list(columns), dtype=ids, low_memory=False)[list(columns)]
+            # All columns are read: with `usecols` pandas would drop surplus cells, such as those of an unquoted 1,5.
+            frame = pd.read_csv(file, dtype=ids, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
         raise DataError(
             f"not a readable CSV file: {error}", where=str(path), remedy="save it as UTF-8 text with one header line"
         ) from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(
+            "not a readable CSV file: its rows hold more cells than the header",
+            where=str(path),
+            remedy="end no row with a comma; quote numbers and texts that hold one",
+        )
+    return frame[list(columns)]
 
 
 def _read_parquet(path: Path, design: StudyDesign, columns: Sequence[str]) -> pd.DataFrame:

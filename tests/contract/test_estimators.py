@@ -46,7 +46,9 @@ SHAPES = {
 COHORTS = ("no cohort", "fixed weights")
 
 
-def frame(*, cluster: bool = True, holes: float = 0.0, mixed: int = 0, weights: bool = False, zero: bool = False) -> Any:
+def frame(
+    *, cluster: bool = True, holes: float = 0.0, mixed: int = 0, weights: bool = False, zero: bool = False
+) -> Any:
     """Return six teams trained in period 3, eight not, five people a team, six periods; and the defect asked for."""
     rng = np.random.default_rng(17)
     n = TEAMS * PER_TEAM

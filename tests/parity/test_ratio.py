@@ -91,9 +91,7 @@ def test_acceleration_is_that_of_the_infinitesimal_jackknife(city: Floats, value
     assert city_influence(city) == pytest.approx(influence, rel=2e-4)
 
 
-def test_percentile_and_bca_with_the_stored_resamples(
-    city: Floats, reference_data: Reader, values: Values
-) -> None:
+def test_percentile_and_bca_with_the_stored_resamples(city: Floats, reference_data: Reader, values: Values) -> None:
     entry = values["ratio_city_fixedidx"]
     index = reference_data("boot_idx_city_999.csv").to_numpy() - 1
     x, u = city[index].transpose(2, 0, 1)

@@ -179,7 +179,9 @@ def test_the_michigan_flow(panel: at.Panel) -> None:
 
 
 def test_every_named_variance_runs_on_the_michigan_panel(panel: at.Panel) -> None:
-    errors = {v: at.did(panel, baseline=[1987], followup=[1988], variance=v).std_error("effect") for v in get_args(Variance)}
+    errors = {
+        v: at.did(panel, baseline=[1987], followup=[1988], variance=v).std_error("effect") for v in get_args(Variance)
+    }
     # One firm a cluster: the cluster variances are those by unit, up to their factors.
     assert errors["CR0"] == pytest.approx(errors["HC0"], rel=1e-12)
     assert errors["CR1S"] == pytest.approx(errors["HC1"], rel=1e-12)

@@ -49,7 +49,7 @@ def estimate() -> Estimate:
 def test_the_main_term_is_the_effect_or_the_first(estimate: Estimate) -> None:
     assert estimate.main == "effect"
     assert at.prepost(make(), baseline=[0], followup=[1]).main == "change"
-    assert estimate.interval() .low == estimate.interval(term="effect").low
+    assert estimate.interval().low == estimate.interval(term="effect").low
 
 
 def test_a_term_that_is_not_there_is_refused_with_those_that_are(estimate: Estimate) -> None:
@@ -150,7 +150,9 @@ def test_percent_on_the_linear_scale_divides_by_the_untrained_level(estimate: Es
     assert percent.interval.kind == "bounded"
     assert percent.estimate in percent.interval
     assert (percent.interval.method, percent.reason) == ("fieller", "")
-    assert estimate.percent(term="change").estimate == pytest.approx(estimate.value("change") / (after - estimate.value("effect")))
+    assert estimate.percent(term="change").estimate == pytest.approx(
+        estimate.value("change") / (after - estimate.value("effect"))
+    )
 
 
 def test_percent_on_the_log_scale_transforms_the_interval() -> None:

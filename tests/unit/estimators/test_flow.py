@@ -57,8 +57,8 @@ def test_rows_and_units_add_up(seed: int, holes: float) -> None:
     panel = messy(seed, holes)
     try:
         found = estimates(panel)
-    except MethodError as error:
-        assert "no " in error.what  # an empty arm, which is refused with counts
+    except MethodError:
+        assert holes >= 0.5  # so few rows that an arm may be empty, which is refused
         return
     for estimate in found:
         tidy = estimate.n.tidy()
@@ -105,7 +105,9 @@ def test_units_without_a_value_in_a_window_are_told_apart() -> None:
 
 
 def test_rows_of_units_that_entered_are_told_apart() -> None:
-    rows = [(u, t, np.nan if (u, t) == (0, 1) else 1.0 * u * t, 3 if u < 2 else None) for u in range(4) for t in range(5)]
+    rows = [
+        (u, t, np.nan if (u, t) == (0, 1) else 1.0 * u * t, 3 if u < 2 else None) for u in range(4) for t in range(5)
+    ]
     frame = pd.DataFrame(rows, columns=["u", "t", "y", "start"])
     estimate = at.did(
         Panel.from_frame(frame, unit="u", period="t", outcome="y", adopted="start"), baseline=[0, 1], followup=[3]

@@ -61,9 +61,7 @@ def test_with_missing_periods_the_trained_are_their_own_reference() -> None:
     estimate = at.prepost(panel(frame), baseline=[0], followup=[1, 2])
     # Months: mean 10 (all) and 11 (two): deviations −½ and +½; values 2 + 1·u … by hand 0.0+3, 10+3, 20+½.
     assert estimate.value("change") == pytest.approx((3.0 + 3.0 + 0.5) / 3)
-    assert estimate.notes == (
-        "periods are missing: each is freed of the trained arm's deviation before window means",
-    )
+    assert estimate.notes == ("periods are missing: each is freed of the trained arm's deviation before window means",)
 
 
 def test_it_has_no_share_and_says_why() -> None:

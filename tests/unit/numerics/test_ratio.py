@@ -11,7 +11,12 @@ from attribution.numerics.ratio import RatioProblem, delta, fieller
 
 
 def problem(
-    numerator: float = 3.0, denominator: float = 4.0, *, variance: float = 1.0, covariance: float = 0.0, df: float = 20.0
+    numerator: float = 3.0,
+    denominator: float = 4.0,
+    *,
+    variance: float = 1.0,
+    covariance: float = 0.0,
+    df: float = 20.0,
 ) -> RatioProblem:
     layer = np.array([[variance, covariance], [covariance, variance]])
     return RatioProblem(numerator, denominator, layer[None], np.array([df]), 0.95)
@@ -64,7 +69,9 @@ def test_a_very_precise_ratio_is_not_stepped_over(scale: float) -> None:
     assert [0.75 - found.low, found.high - 0.75] == pytest.approx([half_width] * 2, rel=1e-2)
 
 
-@pytest.mark.parametrize("change", [{"numerator": np.nan}, {"denominator": np.inf}, {"covariance": np.full((1, 2, 2), np.nan)}])
+@pytest.mark.parametrize(
+    "change", [{"numerator": np.nan}, {"denominator": np.inf}, {"covariance": np.full((1, 2, 2), np.nan)}]
+)
 def test_an_undefined_part_gives_an_undefined_set_with_the_reason(change: dict[str, object]) -> None:
     found = fieller(replace(problem(), **change))  # type: ignore[arg-type]
     assert found.kind == "undefined"
@@ -72,7 +79,7 @@ def test_an_undefined_part_gives_an_undefined_set_with_the_reason(change: dict[s
 
 
 def test_several_gaps_give_an_unbounded_set_that_says_so() -> None:
-    # A did whose trained arm has two clusters: 1 df for large ratios of either sign, many near 1, where its part cancels.
+    # A did whose trained arm has two clusters: 1 df for large ratios of either sign, many near 1, where it cancels.
     layers = np.array([[[0.8, 0.8], [0.8, 0.8]], [[0.32, 0.0], [0.0, 0.0]]])
     crowded = RatioProblem(6.56, 7.7, layers, np.array([1.0, 60.0]), 0.95)
     angles = np.linspace(0, np.pi, 20_001)

@@ -1,0 +1,121 @@
+"""Baseline equivalence on both sides of .05 and .25, and the count of baseline periods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from attribution.checks.baseline import baseline_equivalence, pre_periods
+from attribution.checks.evidence import Evidence
+from attribution.design.load import load_design
+
+
+def _with_g(frame: pd.DataFrame, g: float, column: str) -> pd.DataFrame:
+    """Return the frame with the trained shifted in a column, so that Hedges' g of its baseline is the one wanted."""
+    trained = frame["start"].notna()
+    before = frame["month"] < "2026-02"
+    means = [frame[before & arm].groupby("person")[column].mean() for arm in (trained, ~trained)]
+    n = [len(one) for one in means]
+    pooled = np.sqrt(sum((len(one) - 1) * one.var() for one in means) / (sum(n) - 2))
+    wanted = g * pooled / (1 - 3 / (4 * sum(n) - 9))
+    shift = wanted - (means[0].mean() - means[1].mean())
+    return frame.assign(**{column: frame[column] + shift * trained})
+
+
+@pytest.mark.parametrize(
+    ("g", "status", "says"),
+    [
+        (0.0499, "pass", "alike at baseline"),
+        (0.0501, "pass", "difference-in-differences adjusts for it"),
+        (0.2499, "pass", "adjusts for it"),
+        (0.2501, "fail", "differed by 0.25 standard deviations in sales"),
+        (-0.2501, "fail", "differed by 0.25 standard deviations in sales"),
+    ],
+)
+def test_a_difference_in_the_kpi_itself(
+    g: float, status: str, says: str, sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    found = baseline_equivalence(evidence_of(_with_g(sales(), g, "sales")))
+    assert (found.status, found.id) == (status, "baseline_equivalence")
+    assert says in found.message
+    assert bool(found.remedy) == (status == "fail")
+
+
+@pytest.mark.parametrize(
+    ("g", "status"), [(0.0499, "pass"), (0.0501, "warn"), (-0.0501, "warn"), (0.2499, "warn"), (0.2501, "fail")]
+)
+def test_a_covariate_that_nothing_adjusts_for(
+    g: float, status: str, sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    frame = sales()
+    frame["age"] = frame.groupby("person")["sales"].transform("first") + 20
+    frame = _with_g(_with_g(frame, 0.0, "sales"), g, "age")
+    found = baseline_equivalence(evidence_of(frame, {"columns.covariates": ["age"]}))
+    assert found.status == status
+    assert "age" in found.observed
+    assert ("age" in found.message) == (status != "pass")
+
+
+def test_a_random_assignment_is_warned_and_not_failed(
+    sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    frame = _with_g(sales(), 0.6, "sales")
+    assert baseline_equivalence(evidence_of(frame, {"assignment.mechanism": "random"})).status == "warn"
+    assert baseline_equivalence(evidence_of(frame)).status == "fail"
+
+
+def test_one_unit_in_an_arm_has_no_standard_deviation(
+    sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    found = baseline_equivalence(evidence_of(sales(trained=1)))
+    assert found.status == "warn"
+    assert found.observed == "g: sales not computable"
+    assert "two units in each arm" in found.remedy
+
+
+def test_a_constant_covariate_does_not_hide_a_difference(
+    sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    frame = _with_g(sales(), 0.9, "sales").assign(rate=0.1)
+    found = baseline_equivalence(evidence_of(frame, {"columns.covariates": ["rate"]}))
+    assert found.status == "fail"
+    assert found.observed == "g: sales +0.90; rate not computable"
+
+
+def test_a_covariate_that_separates_the_arms_fails(
+    sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    frame = _with_g(sales(), 0.0, "sales")
+    frame["office"] = frame["start"].notna().astype(int)
+    found = baseline_equivalence(evidence_of(frame, {"columns.covariates": ["office"]}))
+    assert found.status == "fail"
+    assert found.message == "the arms differed wholly in office before the training"
+    assert "office +∞" in found.observed
+
+
+def test_without_a_comparison_or_data_it_is_skipped(
+    sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    alone = {"analysis.0.method": "prepost"}
+    found = baseline_equivalence(evidence_of(sales(), alone))
+    assert (found.status, found.message) == ("skipped", "prepost has no comparison")
+    assert baseline_equivalence(Evidence()).status == "skipped"
+
+
+@pytest.mark.parametrize(("months", "status"), [(1, "warn"), (2, "warn"), (3, "pass")])
+def test_baseline_periods_are_counted(
+    months: int, status: str, sales: Callable[..., pd.DataFrame], make_study: Callable[..., Path]
+) -> None:
+    changes: dict[str, Any] = {"timing.baseline": ["2025-11", "2025-12", "2026-01"][-months:]}
+    found = pre_periods(Evidence(design=load_design(make_study(None, changes))))
+    assert found.status == status
+    assert found.observed == f"{months} baseline period{'s' if months > 1 else ''}"
+
+
+def test_baseline_periods_without_a_design_are_skipped() -> None:
+    assert pre_periods(Evidence()).status == "skipped"

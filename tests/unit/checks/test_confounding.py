@@ -1,0 +1,66 @@
+"""Another factor that coincides with an arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from attribution.checks.confounding import other_interventions
+from attribution.checks.evidence import Evidence
+
+
+@pytest.mark.parametrize(
+    ("arm", "share", "status"),
+    [("trained", 1.0, "fail"), ("trained", 0.99, "warn"), ("control", 1.0, "fail"), ("both", 1.0, "pass")],
+)
+def test_declared_interventions(
+    arm: str,
+    share: float,
+    status: str,
+    sales: Callable[..., pd.DataFrame],
+    evidence_of: Callable[..., Evidence],
+) -> None:
+    changes: dict[str, Any] = {"other_intervention": [{"name": "new prices", "arm": arm, "share": share}]}
+    found = other_interventions(evidence_of(sales(), changes))
+    assert found.status == status
+    assert ("new prices" in found.observed) == (status != "pass")
+
+
+def test_none_declared_passes_and_no_design_is_skipped(
+    sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    found = other_interventions(evidence_of(sales()))
+    assert (found.status, found.observed) == ("pass", "none declared")
+    assert other_interventions(Evidence()).status == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("trained", "control", "status"),
+    [
+        (["north"], ["north", "south"], "fail"),
+        (["north", "south"], ["south"], "fail"),
+        (["north"], ["south"], "fail"),
+        (["north", "south"], ["north", "south"], "pass"),
+        (["north"], ["north"], "pass"),
+    ],
+)
+def test_an_arm_of_a_single_site(
+    trained: list[str],
+    control: list[str],
+    status: str,
+    sales: Callable[..., pd.DataFrame],
+    evidence_of: Callable[..., Evidence],
+) -> None:
+    frame = sales()
+    number = frame["person"].astype(int)
+    frame["site"] = [
+        (trained if start else control)[one % len(trained if start else control)]
+        for one, start in zip(number, frame["start"].notna(), strict=True)
+    ]
+    found = other_interventions(evidence_of(frame, {"columns.groups": ["site"]}))
+    assert found.status == status
+    if status == "fail":
+        assert "have site" in found.observed

@@ -1,0 +1,75 @@
+"""Studies whose effect, change and standard errors are what a test states, for sentences to be read."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import attribution as at
+from attribution.core.estimate import Estimate
+from attribution.study.run import ledger_of
+
+
+def _stated(estimate: Estimate, effect: float, change: float, errors: tuple[float, float], level: float) -> Estimate:
+    """Return the estimate with other numbers: the trained's change with one standard error, the controls' with the other.
+
+    `level` is where the trained would have ended untrained.
+    """
+    arms = np.array([[1.0, 1.0, 0.0, 0.0], [-1.0, 0.0, 1.0, 1.0]])
+    covariance = np.stack([error**2 * np.outer(arm, arm) for arm, error in zip(arms, errors, strict=True)])
+    return replace(
+        estimate,
+        values=np.array([effect, change, change - effect, level]),
+        covariance=covariance,
+        stratum_df=np.array([1e6, 1e6]),
+        outcome_range=(level / 2, level * 2),
+        replay=None,
+        no_replay="the numbers are stated",
+    )
+
+
+@pytest.fixture
+def stated(sales: Callable[..., pd.DataFrame], make_study: Callable[..., Path]) -> Callable[..., at.StudyResult]:
+    """Return a maker of results with stated numbers.
+
+    `stated(2.0, 2.5, errors=(0.3, 0.4), level=20.0, changes={…}, as_of=None)`: effect and change in KPI units; the effect's
+    standard error is the root of the sum of both errors' squares. Errors of NaN leave the standard error undefined.
+    """
+
+    def make(
+        effect: float,
+        change: float,
+        *,
+        errors: tuple[float, float] = (0.3, 0.4),
+        level: float = 20.0,
+        changes: Mapping[str, Any] | None = None,
+        as_of: datetime.date | None = None,
+    ) -> at.StudyResult:
+        changes = dict(changes or {})
+        if changes.get("kpi.0.scale") == "log" and "valuation" not in changes:
+            valuation = {"value_of_untrained_level": 600, "source": "price list", "approver": "finance"}
+            changes["valuation"] = [valuation]
+        design = at.load_design(make_study(sales(), changes))
+        result = at.run(design, as_of=as_of)
+        estimate = _stated(result.estimate, effect, change, errors, level)
+        factor = at.attribution_factor(estimate, draws=1999, seed=1, level=result.manifest.level)
+        money = result.roi
+        if money is not None:
+            ledger, valuation = ledger_of(design), design.valuation[0]
+            assert ledger is not None
+            money = at.roi(
+                factor,
+                costs=ledger,
+                value_per_unit=valuation.value_per_unit,
+                value_of_untrained_level=valuation.value_of_untrained_level,
+            )
+        return replace(result, estimates={"primary": estimate}, factors={"primary": factor}, roi=money)
+
+    return make

@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import attribution as at
+from attribution.report.claims import compile_claim
+from attribution.report.html import render
+from attribution.report.results import results
+
+ROOT = Path(__file__).resolve().parents[3]
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """The elements of a page: tags with their attributes, what carries a path, the text; balanced or not."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[tuple[str, str]] = []
+        self.sourced: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.tags.append((tag, attributes))
+        if tag in VOID:
+            return
+        self.open.append((tag, attributes.get("data-source") or ""))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if any(tag == "style" for tag, _ in self.open):
+            return
+        self.words.append(data)
+        for _, source in self.open:
+            if source:
+                self.sourced.append((source, data))
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def page_of(result: at.StudyResult, previous: dict[str, str] | None = None) -> tuple[str, Page]:
+    source = render(result, compile_claim(result), previous)
+    return source, Page(source)
+
+
+def look_up(document: Any, path: str) -> Any:
+    """Follow a path; a list is entered by position, or by the name of one of its records."""
+    here = document
+    for part in path.split("."):
+        if isinstance(here, dict):
+            here = here[part]
+        elif part.isdigit():
+            here = here[int(part)]
+        else:
+            here = next(one for one in here if part in {one.get(key) for key in ("term", "method", "name", "id")})
+    return here
+
+
+@pytest.fixture(scope="module")
+def michigan() -> at.StudyResult:
+    return at.run(at.load_design(ROOT / "designs" / "michigan-grants.toml"))
+
+
+@pytest.fixture(scope="module")
+def michigan_page(michigan: at.StudyResult) -> tuple[str, Page]:
+    return page_of(michigan)
+
+
+Study = Callable[..., Path]
+Sales = Callable[..., pd.DataFrame]
+
+
+def test_the_page_is_one_file_without_scripts_and_without_anything_to_fetch(michigan_page: tuple[str, Page]) -> None:
+    source, page = michigan_page
+    assert source.startswith("<!DOCTYPE html>")
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "form"})
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "action", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith("#")
+    assert not re.search(r"url\((?!#)|@import|https?://", source)
+    policies = [one["content"] for tag, one in page.tags if one.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+
+
+def test_the_page_has_a_language_a_skip_link_and_named_parts(michigan_page: tuple[str, Page]) -> None:
+    _, page = michigan_page
+    assert ("html", {"lang": "en"}) in page.tags
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.tags:
+        for name in ("aria-labelledby", "href"):
+            for wanted in (attributes.get(name) or "").replace("#", "").split():
+                assert wanted in ids
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+    tables = [tag for tag, _ in page.tags].count("table")
+    assert tables == [tag for tag, _ in page.tags].count("caption") >= 8
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
+
+
+def test_page_one_says_claim_grade_and_tiles(michigan: at.StudyResult, michigan_page: tuple[str, Page]) -> None:
+    _, page = michigan_page
+    claim = compile_claim(michigan)
+    for words in (claim.sentence, claim.meaning, *claim.banner, *claim.threats):
+        assert words in page.text
+    for tile in claim.tiles:
+        for words in (tile.title, tile.headline.text, tile.interval, tile.note):
+            assert words in page.text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "19 firms trained and measured, compared with 35 not trained; before is 1987, after is 1988.",
+        "some are trained later and count as untrained until then: 10 in 1989.",
+        "17 of the 36 trained in this time could not be measured",
+        "left out: no KPI value in either window",
+        "19 measured of 36 firms trained: the benefit counts those measured, the costs cover all.",
+        "Share of draws with a net benefit above zero:",
+        "Corner cases, without a confidence level",
+        "Illustrative: the value of the KPI and 5 costs have no source.",
+        "Fieller (headline)",
+        "There is one year before the grants",
+        "moved alike (parallel trends)",
+    ],
+)
+def test_the_michigan_page_says(michigan_page: tuple[str, Page], words: str) -> None:
+    assert words in michigan_page[1].text
+
+
+def test_everybody_is_in_the_flow_table(michigan_page: tuple[str, Page]) -> None:
+    _, page = michigan_page
+    assert "all as read 157 471" in page.text
+
+
+SCALES = {"": 1.0, "%": 0.01, "K": 1e3, "M": 1e6}
+
+TENTH_OF_WIDTH = 10_000.0
+"""The intervals of Michigan's money are 100,000 to 800,000 wide: no digit finer than this is printed."""
+
+
+def shown_value(text: str) -> tuple[float, float] | None:
+    """Return a printed number and half a unit of its last digit; None where the cell holds words."""
+    plain = text.strip().replace("−", "-").replace("\u202f", "").replace("$", "").removeprefix("ROI ")
+    found = re.match(r"([+-]?\d+(?:\.(\d+))?)([KM%]?)", plain)
+    if found is None:
+        return None
+    scale = SCALES[found[3]]
+    half = 0.5 * scale * 10.0 ** -len(found[2] or "")
+    return float(found[1]) * scale, max(half, TENTH_OF_WIDTH / 2) if "$" in text else half
+
+
+def test_every_number_with_a_path_is_the_number_in_results(michigan: at.StudyResult) -> None:
+    _, page = page_of(michigan, {"design_digest": "a" * 64, "data_digest": "b" * 64})
+    claim = compile_claim(michigan)
+    document = json.loads(
+        results(michigan, claim, {"design_digest": "a" * 64, "data_digest": "b" * 64}).model_dump_json(by_alias=True)
+    )
+    assert len(page.sourced) > 150
+    compared = 0
+    for path, text in page.sourced:
+        stored = look_up(document, path)
+        if isinstance(stored, str):
+            assert text in (stored, f"C {stored}") or path.endswith(".status"), path
+        elif stored is None:
+            assert text in ("never", "not estimable", "no limit", "undefined"), path
+        else:
+            printed = shown_value(text)
+            assert printed is not None, (path, text)
+            assert printed[0] == pytest.approx(stored, rel=1e-9, abs=1.0001 * printed[1]), (path, text)
+            compared += 1
+    assert compared > 100
+
+
+def test_the_paths_of_the_main_numbers_are_on_the_page(michigan_page: tuple[str, Page]) -> None:
+    paths = {path for path, _ in michigan_page[1].sourced}
+    assert {
+        "terms.primary.effect.estimate",
+        "terms.primary.effect.conf_low",
+        "factor.share",
+        "factor.interval.low",
+        "factor.others.bca.high",
+        "roi.roi.estimate",
+        "roi.probability_net_positive",
+        "roi.scenarios.conservative.net_benefit",
+        "roi.units_represented",
+        "roi.units_trained",
+        "cohort.control.clusters",
+        "cohort.balance.0.g",
+        "findings.clusters_per_arm.observed",
+        "manifest.design_digest",
+        "manifest.seed",
+    } <= paths
+
+
+def test_every_finding_is_printed_the_worst_first(michigan: at.StudyResult, michigan_page: tuple[str, Page]) -> None:
+    _, page = michigan_page
+    shown = [path.split(".")[1] for path, _ in page.sourced if path.endswith(".status")]
+    assert sorted(shown) == sorted(finding.id for finding in michigan.findings)
+    order = {"fail": 0, "warn": 1, "pass": 2, "skipped": 3}
+    status = {finding.id: order[finding.status] for finding in michigan.findings}
+    assert [status[name] for name in shown] == sorted(status[name] for name in shown)
+    for finding in michigan.findings:
+        for words in (finding.observed, finding.threshold, finding.source, finding.remedy):
+            assert words in page.text
+
+
+def test_text_from_design_and_data_is_escaped(sales: Sales, make_study: Study) -> None:
+    evil = "<script>alert(1)</script> & \"'{{ 7 * 7 }}"
+    changes = {
+        "kpi.0.label": evil,
+        "kpi.0.unit": "<b>$x_1$</b>",
+        "program.name": evil,
+        "study.question": evil,
+        "limits": {"text": [evil]},
+        "cost.0.source": evil,
+        "assignment.level": "<i>person</i>",
+    }
+    source, page = page_of(at.run(at.load_design(make_study(sales(), changes))))
+    assert {"script", "b", "i"} & {tag for tag, _ in page.tags} <= {"b"}
+    assert [attributes for tag, attributes in page.tags if tag == "b"] == [{"data-source": "claim.grade"}]
+    assert "<script" not in source
+    assert page.text.count(evil) >= 5
+    assert "49" not in {text for _, text in page.sourced}
+
+
+def test_the_longest_names_the_schema_allows_are_whole(sales: Sales, make_study: Study) -> None:
+    label, unit = "W" * 80, "V" * 40
+    _, page = page_of(at.run(at.load_design(make_study(sales(), {"kpi.0.label": label, "kpi.0.unit": unit}))))
+    assert label in page.text
+    assert unit in page.text
+
+
+def test_noise_gives_a_page_without_a_share(sales: Sales, make_study: Study) -> None:
+    frame = sales(effect=0.0, trend=0.0, noise=3.0)
+    result = at.run(at.load_design(make_study(frame)))
+    assert result.factor.interval.kind in ("unbounded", "disjoint")
+    _, page = page_of(result)
+    assert "The share is not estimable: the observed change is within noise" in page.text
+    assert "factor.share" not in {path for path, _ in page.sourced}
+
+
+def test_a_single_trained_person_gives_a_page_with_a_failed_gate(sales: Sales, make_study: Study) -> None:
+    source, page = page_of(at.run(at.load_design(make_study(sales(trained=1)))))
+    assert 'class="banner failed"' in source
+    assert "✕ fail" in page.text
+    assert "the variance of the effect is undefined" in page.text
+    assert "nan" not in re.findall(r"[a-z]+", page.text.lower())
+
+
+def test_a_page_without_money_says_why(sales: Sales, make_study: Study) -> None:
+    changes: dict[str, Any] = {"study.frame": "outcomes", "valuation": None, "cost": None, "finance": None}
+    result = at.run(at.load_design(make_study(sales(), changes)))
+    assert result.roi is None
+    _, page = page_of(result)
+    assert f"No money is stated: {result.roi_reason}." in page.text
+    assert not [path for path, _ in page.sourced if path.startswith("roi")]
+
+
+def test_shares_observed_are_shown_where_somebody_is_missing(sales: Sales, make_study: Study) -> None:
+    full = page_of(at.run(at.load_design(make_study(sales()))))[1]
+    assert "Share of each arm observed" not in full.text
+    frame = sales()
+    frame = frame[~((frame["person"] == "000") & (frame["month"] == "2026-03"))]
+    gaps = page_of(at.run(at.load_design(make_study(frame))))[1]
+    assert "Share of each arm observed, by period" in gaps.text
+    assert ("cohort.coverage.4.trained", "96%") in gaps.sourced
+
+
+def test_a_sourced_and_approved_value_is_not_called_illustrative(sales: Sales, make_study: Study) -> None:
+    assert "Illustrative:" not in page_of(at.run(at.load_design(make_study(sales()))))[1].text
+
+
+def test_the_same_result_gives_the_same_bytes(michigan: at.StudyResult, michigan_page: tuple[str, Page]) -> None:
+    assert page_of(michigan)[0] == michigan_page[0]
+
+
+def test_the_digests_of_the_run_before_are_kept(michigan: at.StudyResult) -> None:
+    _, page = page_of(michigan, {"design_digest": "d" * 64, "data_digest": "e" * 64})
+    assert ("manifest.previous.design_digest", "d" * 64) in page.sourced
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_and_bars_stand_out_in_light_dark_and_print() -> None:
+    style = (ROOT / "attribution" / "report" / "templates" / "style.css").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.S)
+    ]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        for paper in ("page", "panel", "alert-page", "note-page"):
+            for ink in ("ink", "muted", "alert"):
+                assert contrast(scheme[ink], scheme[paper]) >= 4.5, (ink, paper)
+        assert contrast(scheme["training"], scheme["page"]) >= 4.5
+        # The edge is what draws a light bar on a light page.
+        assert contrast(scheme["edge"], scheme["page"]) >= 3
