@@ -103,7 +103,9 @@ def sales() -> Callable[..., pd.DataFrame]:
         rng = np.random.default_rng(seed)
         people = trained + control
         is_trained = np.arange(people) < trained
-        level = np.concatenate([np.linspace(15, 25, arm) if arm > 1 else np.full(arm, 20.0) for arm in (trained, control)])
+        level = np.concatenate(
+            [np.linspace(15, 25, arm) if arm > 1 else np.full(arm, 20.0) for arm in (trained, control)]
+        )
         after = np.arange(len(MONTHS)) >= 3
         values = level[:, None] + after * (trend + effect * is_trained[:, None])
         values = values + rng.normal(0, noise, values.shape)
@@ -123,7 +125,8 @@ def sales() -> Callable[..., pd.DataFrame]:
 def make_study(tmp_path: Path) -> Callable[..., Path]:
     """Return a maker of a study: data and a sound design in a folder of their own, the design's path returned.
 
-    `make_study(frame, {"kpi.0.label": "Sales", "cost": None}, name="x.toml")`: a dotted path sets a key (or appends a table), None removes it.
+    `make_study(frame, {"kpi.0.label": "Sales", "cost": None}, name="x.toml")`: a dotted path sets a key or appends a
+    table, None removes it.
     """
 
     def make(frame: pd.DataFrame | None, changes: Mapping[str, Any] | None = None, name: str = "design.toml") -> Path:

@@ -85,9 +85,12 @@ def pre_periods(evidence: Evidence) -> Finding:
     observed = f"{count} baseline period{'s' if count != 1 else ''}"
     if count >= 3:
         return PRE_PERIODS.finding("pass", observed, "trends before the training can be looked at")
+    compared = evidence.estimate is None or evidence.estimate.n.control.units > 0
     return PRE_PERIODS.finding(
         "warn",
         observed,
-        "whether both arms were on the same path before the training cannot be seen; the grade is C at best",
+        "whether both arms were on the same path before the training cannot be seen; the grade is C at best"
+        if compared
+        else "whether the KPI was already moving before the training cannot be seen",
         "add earlier periods to the baseline if they were recorded",
     )

@@ -18,7 +18,9 @@ def share_estimable(evidence: Evidence) -> Finding:
     """Say whether the share has a bounded confidence set."""
     factor = evidence.factor
     if factor is None:
-        return ESTIMABLE.skipped("no data to estimate a share from")
+        return ESTIMABLE.skipped("no data, or too early after launch, to estimate a share")
+    if "effect" not in factor.estimate.terms:
+        return ESTIMABLE.skipped(factor.reason)
     if factor.estimable:
         return ESTIMABLE.finding(
             "pass",

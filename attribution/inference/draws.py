@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from attribution.core.estimate import Estimate
+from attribution.core.estimate import Contrast, Estimate
 from attribution.core.interval import Draws
 from attribution.errors import MethodError
 from attribution.numerics.resample import blocks, multinomial_weights
@@ -95,7 +95,9 @@ def calibrate(estimate: Estimate, raw: Draws | None, *, draws: int, seed: int) -
     correlation. None where the effect's standard error is undefined; a change without one is left out. Ties are
     broken by a seeded shuffle; failed draws are left out.
     """
-    found = {term: estimate.contrast({term: 1.0}) for term in ("effect", "change") if term in estimate.terms}
+    found: dict[str, Contrast] = {
+        term: estimate.contrast({term: 1.0}) for term in ("effect", "change") if term in estimate.terms
+    }
     terms: tuple[str, ...] = tuple(term for term, one in found.items() if np.isfinite(one.std_error))
     if not terms or ("effect" in found and "effect" not in terms):
         return None

@@ -91,7 +91,10 @@ def _angles(problem: RatioProblem, start: float) -> Floats:
         direction = np.array([[matrix[1, 1], -matrix[0, 1]], [-matrix[1, 0], matrix[0, 0]]]) @ point
         if np.any(direction != 0):
             extremes.append(float(np.arctan2(-direction[1], direction[0])))
-    wrapped = start + np.mod(np.array(extremes) - start, np.pi)
+    # With few df the clearest rejection lies beside these directions, in an arc that the even grid may step over.
+    steps = 10.0 ** -np.linspace(1.0, 9.0, 17)
+    beside = np.add.outer(np.array(extremes), np.concatenate([[0.0], steps, -steps])).ravel()
+    wrapped = start + np.mod(beside - start, np.pi)
     around = np.concatenate([start + np.linspace(0.0, np.pi, GRID), wrapped, _near(start)])
     return np.unique(around)
 

@@ -289,15 +289,13 @@ def _moved(value: float, unit_free: bool) -> str:
 
 
 def _story(estimate: Estimate) -> str:
-    """Return the finding in words: what the trained did, and what they would have done untrained."""
+    """Return the finding in words: what the trained did, and what the untrained did."""
     relative = estimate.scale == "log"
-    change, background = (
-        estimate.percent(term=term).estimate if relative else estimate.value(term) for term in ("change", "background")
+    trained, untrained = (
+        _moved(estimate.percent(term=term).estimate if relative else estimate.value(term), relative)
+        for term in ("change", "background")
     )
-    untrained = _moved(background, relative).replace("fell", "have fallen").replace("rose", "have risen")
-    return (
-        f"{_moved(change, relative)} among the trained; untrained it would {untrained.replace('did not', 'not have')}"
-    )
+    return f"{trained} among the trained, {untrained} among the untrained"
 
 
 def _ends(interval: Interval) -> tuple[float, ...]:

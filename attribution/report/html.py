@@ -32,6 +32,9 @@ VERDICTS = {
     "too_early": "Too early to tell",
 }
 
+TENTATIVE = {"works": "It may work", "does_not": "It may not work"}
+"""The verdicts of grade C, whose sentence proves nothing either way."""
+
 FRAMES = {"roi": "return on investment", "outcomes": "outcomes, without money"}
 
 STATUSES = {"fail": ("✕", "fail"), "warn": ("!", "warn"), "pass": ("✓", "pass"), "skipped": ("–", "skipped")}
@@ -71,6 +74,8 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
     )
     kpi, estimate = primary_kpi(result), result.estimate
     money = result.roi
+    # Before the first claim day there is a baseline-and-progress report: no effect, no share, no picture of either.
+    early = claim.verdict == "too_early"
     return environment.get_template("report.html.j2").render(
         study=result.design.study,
         program=result.design.program,
@@ -79,16 +84,19 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         frame=FRAMES[result.design.study.frame],
         failed=bool(result.gates_failed),
         claim=claim,
-        verdict=VERDICTS[claim.verdict],
-        waterfall=_waterfall(result),
+        early=early,
+        verdict=TENTATIVE.get(claim.verdict, VERDICTS[claim.verdict])
+        if claim.grade == "C"
+        else VERDICTS[claim.verdict],
+        waterfall=None if early else _waterfall(result),
         compared=_compared(result),
         flow=tables.flow_table(result),
         arms=tables.arms_table(result),
         coverage=tables.coverage_table(result),
         balance=tables.balance_table(result),
-        shares=_shares(result),
+        shares=None if early else _shares(result),
         share_reason=_share_reason(result),
-        forest=_forest(result),
+        forest=None if early else _forest(result),
         terms=tables.terms_table(result),
         roi=money,
         roi_reason=result.roi_reason,
@@ -125,8 +133,8 @@ def _picture(
 
 
 def _waterfall(result: StudyResult) -> Picture | None:
-    factor, kpi = result.factors.get(result.primary[0]), primary_kpi(result)
-    if factor is None or not {"effect", "change", "background"} <= set(factor.estimate.terms):
+    factor, kpi = result.factor, primary_kpi(result)
+    if not {"effect", "change", "background"} <= set(factor.estimate.terms):
         return None
     return _picture(
         "waterfall",
@@ -139,8 +147,8 @@ def _waterfall(result: StudyResult) -> Picture | None:
 
 
 def _shares(result: StudyResult) -> Picture | None:
-    factor = result.factors.get(result.primary[0])
-    if factor is None:
+    factor = result.factor
+    if "effect" not in factor.estimate.terms:
         return None
     return _picture(
         "shares",
@@ -153,7 +161,7 @@ def _shares(result: StudyResult) -> Picture | None:
 
 
 def _forest(result: StudyResult) -> Picture | None:
-    if result.primary[0] not in result.factors:
+    if "effect" not in result.estimate.terms:
         return None
     return _picture(
         "analyses",
@@ -179,14 +187,11 @@ def _scenarios(result: StudyResult) -> Picture | None:
 
 
 def _share_reason(result: StudyResult) -> str:
-    factor = result.factors.get(result.primary[0])
-    if factor is None:
-        return f"{result.estimate.method} has no comparison, so that no share of the change can be stated."
-    return (
-        ""
-        if factor.estimable
-        else f"The share is not estimable: {factor.reason}. What follows speaks of the effect alone."
-    )
+    factor = result.factor
+    if factor.estimable:
+        return ""
+    left = "effect" if "effect" in factor.estimate.terms else "observed change"
+    return f"The share is not estimable: {factor.reason}. What follows speaks of the {left} alone."
 
 
 def _compared(result: StudyResult) -> tuple[Sentence, ...]:

@@ -105,7 +105,8 @@ def arms_table(result: StudyResult) -> Table:
     for name, arm in arms:
         cells = [_cell(_count(getattr(arm, part)), f"cohort.{name}.{part}") for part in ("units", "clusters", "rows")]
         rows.append((Cell(ARMS.get(name, name), kind="head"), *cells))
-    return Table("The two arms", _columns(("arm", "units", "clusters", "rows used"), first="words"), tuple(rows))
+    title = "The two arms" if flow.control.units else "The arm"
+    return Table(title, _columns(("arm", "units", "clusters", "rows used"), first="words"), tuple(rows))
 
 
 def coverage_table(result: StudyResult) -> Table | None:

@@ -147,7 +147,7 @@ def _findings(
             design=design,
             panel=linked.panels[analysis.kpi],
             estimate=estimates[analysis.id],
-            factor=factors[analysis.id],
+            factor=None if linked.days_since_launch < FIRST_CLAIM_DAY else factors[analysis.id],
             ledger=ledger,
         )
         for finding in review_evidence(evidence):

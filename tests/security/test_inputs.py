@@ -41,7 +41,18 @@ class _Elements(HTMLParser):
 def _harmless(page: str) -> None:
     """Assert that a page holds no script and loads nothing from anywhere."""
     for tag, attributes in _Elements(page).found:
-        assert tag not in {"script", "iframe", "object", "embed", "link", "base", "form", "img", "image", "foreignobject"}
+        assert tag not in {
+            "script",
+            "iframe",
+            "object",
+            "embed",
+            "link",
+            "base",
+            "form",
+            "img",
+            "image",
+            "foreignobject",
+        }
         for name, value in attributes.items():
             assert not name.startswith("on"), (tag, name)
             if name in {"src", "href", "xlink:href", "action", "formaction", "srcset", "poster", "data"}:
@@ -127,9 +138,7 @@ def test_an_analysis_cannot_carry_a_formula_or_a_path(make_study: Study) -> None
             at.load_design(make_study(None, {"analysis.0.id": name}))
 
 
-def test_data_from_elsewhere_are_named_without_their_folder(
-    make_study: Study, sales: Sales, tmp_path: Path
-) -> None:
+def test_data_from_elsewhere_are_named_without_their_folder(make_study: Study, sales: Sales, tmp_path: Path) -> None:
     secret = tmp_path / "secret-client"
     secret.mkdir()
     sales().to_csv(secret / "kpi.csv", index=False)

@@ -25,9 +25,7 @@ def _g(first: Sequence[float], second: Sequence[float]) -> float:
 def _hedges(first: Sequence[float], second: Sequence[float]) -> float:
     """Hedges & Olkin (1985): the difference of means over the pooled SD, times 1 − 3/(4N − 9)."""
     n, m = len(first), len(second)
-    pooled = math.sqrt(
-        ((n - 1) * statistics.variance(first) + (m - 1) * statistics.variance(second)) / (n + m - 2)
-    )
+    pooled = math.sqrt(((n - 1) * statistics.variance(first) + (m - 1) * statistics.variance(second)) / (n + m - 2))
     return (statistics.mean(first) - statistics.mean(second)) / pooled * (1 - 3 / (4 * (n + m) - 9))
 
 

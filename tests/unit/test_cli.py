@@ -233,9 +233,7 @@ def test_check_of_a_failing_gate_is_exit_3(
     assert found.out.endswith("A gate failed: learner_time (exit 3)\n")
 
 
-def test_check_before_there_are_data(
-    attribution: Callable[..., Ran], make_study: Callable[..., Path]
-) -> None:
+def test_check_before_there_are_data(attribution: Callable[..., Ran], make_study: Callable[..., Path]) -> None:
     found = attribution("check", make_study(None))
     assert found.code == 0
     assert "SKIPPED clusters_per_arm: no data to count clusters in" in found.out

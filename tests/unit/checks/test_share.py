@@ -40,7 +40,8 @@ def test_one_trained_unit_has_no_share(
 def test_draws_without_a_comparison_in_a_period_are_counted(
     observed: int, status: str, sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
-    # A month that only two of 36 controls were observed in: a resample leaves both out with probability (34/36)^36 = .13.
+    # A month that only two of 36 controls were observed in: a resample leaves both out with
+    # probability (34/36)^36 = .13.
     frame = sales()
     controls = frame.loc[frame["start"].isna(), "person"].unique()
     gone = (frame["month"] == "2026-03") & frame["person"].isin(controls[observed:])

@@ -18,7 +18,7 @@ from attribution.study.run import ledger_of
 
 
 def _stated(estimate: Estimate, effect: float, change: float, errors: tuple[float, float], level: float) -> Estimate:
-    """Return the estimate with other numbers: the trained's change with one standard error, the controls' with the other.
+    """Return the estimate with other numbers: the trained's change has one standard error, the controls' the other.
 
     `level` is where the trained would have ended untrained.
     """
@@ -39,8 +39,8 @@ def _stated(estimate: Estimate, effect: float, change: float, errors: tuple[floa
 def stated(sales: Callable[..., pd.DataFrame], make_study: Callable[..., Path]) -> Callable[..., at.StudyResult]:
     """Return a maker of results with stated numbers.
 
-    `stated(2.0, 2.5, errors=(0.3, 0.4), level=20.0, changes={…}, as_of=None)`: effect and change in KPI units; the effect's
-    standard error is the root of the sum of both errors' squares. Errors of NaN leave the standard error undefined.
+    `stated(2.0, 2.5, errors=(0.3, 0.4), level=20.0, changes={…}, as_of=None)`: effect and change in KPI units;
+    the effect's standard error is the root of the sum of both errors' squares. Errors of NaN leave it undefined.
     """
 
     def make(

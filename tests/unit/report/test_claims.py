@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import html
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 import attribution as at
 from attribution.core.interval import Interval
 from attribution.report.claims import Claim, compile_claim, interval_note, verdict_of
+from attribution.report.html import render
 
 Stated = Callable[..., at.StudyResult]
 
@@ -58,7 +61,8 @@ def test_the_tiles_of_a_sound_study(stated: Stated) -> None:
         ("What it is worth", "ROI +15%", "roi.roi.estimate", "between −41% and +80%"),
     ]
     assert claim.tiles[0].note == (
-        "Monthly sales of the trained (24 people): an improvement, as higher is better. In the KPI's own unit: +4.00 orders."
+        "Monthly sales of the trained (24 people): an improvement, as higher is better. "
+        "In the KPI's own unit: +4.00 orders."
     )
     assert claim.tiles[1].note == (
         "Share of the change: 50% (between 28% and 70%), part of the gain. In the KPI's own unit: +2.00 orders."
@@ -88,9 +92,7 @@ def test_the_sign_of_the_change_is_spelled_out(direction: str, change: float, wa
 
 
 @pytest.mark.parametrize(("change", "errors"), [(0.3, (0.3, 0.4)), (0.3, (0.3, 0.01)), (0.0, (0.3, 0.4))])
-def test_a_share_without_bounds_is_never_quoted(
-    change: float, errors: tuple[float, float], stated: Stated
-) -> None:
+def test_a_share_without_bounds_is_never_quoted(change: float, errors: tuple[float, float], stated: Stated) -> None:
     result = stated(3.0, change, errors=errors)
     assert result.factor.interval.kind in ("unbounded", "disjoint", "undefined")
     claim = compile_claim(result)
@@ -126,7 +128,9 @@ def test_without_a_standard_error_money_is_a_point(stated: Stated) -> None:
     none = "no interval: the standard error is undefined"
     assert [tile.interval for tile in claim.tiles] == [none, none, none]
     assert claim.tiles[2].note == "Net benefit $760, a point alone."
-    assert claim.threats[1] == "Break-even is an effect of +1.74 orders; whether it was reached, these data do not show."
+    assert (
+        claim.threats[1] == "Break-even is an effect of +1.74 orders; whether it was reached, these data do not show."
+    )
     assert claim.interval_note == ""
 
 
@@ -142,6 +146,53 @@ def test_before_day_90_there_is_no_effect_no_share_and_no_money(stated: Stated) 
     assert "share" not in page.lower()
 
 
+def _text(page: str) -> str:
+    without = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", without)))
+
+
+def test_before_day_90_the_page_is_one_of_baseline_and_progress(stated: Stated) -> None:
+    result = stated(3.21, 4.0, as_of=datetime.date(2026, 4, 30))
+    page = _text(render(result, compile_claim(result)))
+    assert "effects are reported from day 90 on" in page
+    assert "What changed +4.00" in page
+    # Neither the effect, nor the background that gives it away, nor the share.
+    for hidden in (
+        "3.21",
+        "0.79",
+        "80%",
+        "training (effect)",
+        "background",
+        "Fieller (headline)",
+        "What training caused",
+    ):
+        where = page.find(hidden)
+        assert where < 0, page[max(where - 80, 0) : where + 40]
+    status = {finding.id: finding.status for finding in result.findings}
+    assert status["share_estimable"] == "skipped"
+    on_day_90 = stated(3.21, 4.0, as_of=datetime.date(2026, 5, 1))
+    assert "3.21" in _text(render(on_day_90, compile_claim(on_day_90)))
+
+
+def test_the_page_of_grade_c_is_as_careful_as_its_sentence(stated: Stated) -> None:
+    one_month = {"timing.baseline": ["2026-01"]}
+    for effect, careful in ((3.0, "It may work"), (-3.0, "It may not work")):
+        result = stated(effect, 4.0, changes=one_month)
+        claim = compile_claim(result)
+        assert claim.grade == "C"
+        assert f'<p class="verdict">{careful}</p>' in render(result, claim)
+    sound = stated(3.0, 4.0)
+    assert '<p class="verdict">It works</p>' in render(sound, compile_claim(sound))
+
+
+def test_the_page_of_grade_d_has_no_share(make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]) -> None:
+    result = at.run(at.load_design(make_study(sales(), {"analysis.0.method": "prepost"})))
+    page = _text(render(result, compile_claim(result)))
+    assert "The share is not estimable: prepost has no comparison" in page
+    assert "What follows speaks of the observed change alone." in page
+    assert "caused" not in page
+
+
 def test_grade_d_has_no_effect_tile_and_no_money(
     make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]
 ) -> None:
@@ -150,9 +201,7 @@ def test_grade_d_has_no_effect_tile_and_no_money(
     assert [tile.allowed for tile in claim.tiles] == [True, False, False]
     assert claim.tiles[1].note == "Nobody untrained was compared, so no effect can be told apart."
     assert claim.tiles[2].note == "No primary analysis of sales estimates an effect."
-    assert claim.threats[0] == (
-        "Nobody untrained was compared, so that anything else that happened may be the cause."
-    )
+    assert claim.threats[0] == ("Nobody untrained was compared, so that anything else that happened may be the cause.")
     page = " ".join([claim.sentence, *claim.threats, *(tile.note for tile in claim.tiles)])
     for word in ("caused", "because", "worked", "benefit", "fault"):
         assert word not in page

@@ -1,4 +1,4 @@
-"""The Michigan grants from the design file to the claim: findings, allowed sentence and numbers, agreed on beforehand."""
+"""The Michigan grants from the design file to the claim: findings, sentence and numbers, agreed on beforehand."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_findings(result: at.StudyResult) -> None:
 def test_the_allowed_sentence(claim: Claim) -> None:
     assert (claim.grade, claim.verdict) == ("C", "cannot_tell")
     assert claim.sentence == (
-        "We cannot tell whether Michigan job-training grants changed the scrap rate, which ended 27% lower than expected "
-        "from the untrained: the effect may lie anywhere between −49% and +3.4%."
+        "We cannot tell whether Michigan job-training grants changed the scrap rate, which ended 27% lower than "
+        "expected from the untrained: the effect may lie anywhere between −49% and +3.4%."
     )
     assert len(claim.sentence.split()) <= 40
     assert claim.banner == ("Money inputs are illustrative: no published source, no approver.",)
@@ -88,8 +88,8 @@ def test_the_tiles(claim: Claim) -> None:
 def test_why_the_headline_is_what_it_is(claim: Claim) -> None:
     assert claim.interval_note == (
         "The delta method, the percentile bootstrap and the BCa bootstrap would rule out a share of 0; the headline "
-        "(Fieller) does not: it counts the noise in the observed change that the share is divided by, which with 19 firms "
-        "is not small."
+        "(Fieller) does not: it counts the noise in the observed change that the share is divided by, which with 19 "
+        "firms is not small."
     )
 
 
@@ -109,7 +109,11 @@ def _row(numbers: dict[str, Any], analysis: str, term: str) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("analysis", "term", "expected"),
     [
-        ("observed", "change", {"estimate": -0.37449, "std_error": 0.14608, "conf_low": -0.68140, "conf_high": -0.06759}),
+        (
+            "observed",
+            "change",
+            {"estimate": -0.37449, "std_error": 0.14608, "conf_low": -0.68140, "conf_high": -0.06759},
+        ),
         ("primary", "effect", {"estimate": -0.31706, "std_error": 0.17222, "conf_low": -0.66777, "conf_high": 0.03366}),
         ("primary", "change", {"estimate": -0.37449, "std_error": 0.14608}),
         ("primary", "background", {"estimate": -0.05744}),

@@ -24,9 +24,7 @@ def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable
     assert all("no data" in finding.message or "no bootstrap draws" in finding.message for finding in skipped)
 
 
-def test_with_data_it_is_what_a_run_finds(
-    make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]
-) -> None:
+def test_with_data_it_is_what_a_run_finds(make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]) -> None:
     design = at.load_design(make_study(sales(trained=4)))
     assert at.review(design) == at.run(design).findings
     early = at.review(design, as_of=datetime.date(2026, 3, 31))

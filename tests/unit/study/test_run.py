@@ -71,7 +71,13 @@ def test_options_come_from_timing_and_inference_unless_an_analysis_states_its_ow
             "inference.variance": "HC1",
             "inference.level": 0.9,
             "analysis.1": {"id": "never", "method": "did", "role": "sensitivity", "controls": "never"},
-            "analysis.2": {"id": "own", "method": "did", "role": "sensitivity", "variance": "CR1", "baseline": ["2025-11"]},
+            "analysis.2": {
+                "id": "own",
+                "method": "did",
+                "role": "sensitivity",
+                "variance": "CR1",
+                "baseline": ["2025-11"],
+            },
             "analysis.3": {"id": "plain", "method": "prepost", "role": "reference"},
         },
     )
@@ -95,9 +101,7 @@ def test_the_share_is_of_the_same_units_and_draws_are_those_of_the_design(
     factor = result.factor
     assert factor.raw_draws is not None
     assert (len(factor.raw_draws), factor.raw_draws.seed) == (99, 11)
-    np.testing.assert_array_equal(
-        factor.raw_draws.values, at.bootstrap(result.estimate, draws=99, seed=11).values
-    )
+    np.testing.assert_array_equal(factor.raw_draws.values, at.bootstrap(result.estimate, draws=99, seed=11).values)
 
 
 def test_follow_up_that_waits_is_left_out_of_the_estimate(
