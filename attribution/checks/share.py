@@ -18,7 +18,7 @@ def share_estimable(evidence: Evidence) -> Finding:
     """Say whether the share has a bounded confidence set."""
     factor = evidence.factor
     if factor is None:
-        return ESTIMABLE.skipped("no data, or too early after launch, to estimate a share")
+        return ESTIMABLE.skipped("no data to estimate a share from")
     if "effect" not in factor.estimate.terms:
         return ESTIMABLE.skipped(factor.reason)
     if factor.estimable:

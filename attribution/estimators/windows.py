@@ -145,8 +145,8 @@ def reduce_windows(panel: Panel, before: Window, after: Window, arms: Arms, *, c
         size = counts[:, window]
         raw[:, window] = np.bincount(wu, weights=wy, minlength=n_units) / np.maximum(size, 1)
         codes = np.flatnonzero(usable & (in_window == window))
-        # Without any usable period nobody enters; the flow then says why an arm is empty.
-        if (size[entering] == len(codes)).all():
+        # Without any usable period nobody enters, and an arm may be empty; the flow then says why.
+        if (size[entering] == len(codes)).all() or not arm_weight.all():
             continue
         adjusted[window] = len(codes)
         wp = np.searchsorted(codes, period[inside])

@@ -116,10 +116,11 @@ def attribution_factor(
 
 
 def _no_share(estimate: Estimate) -> str:
-    if "effect" not in estimate.terms:
+    if "effect" not in estimate.terms and not estimate.n.control.units:
         return f"{estimate.method} has no comparison: its share would be 1 by construction"
-    if "change" not in estimate.terms:
-        return f"{estimate.method} has no pre period, hence no observed change to take a share of"
+    for term in ("effect", "change"):
+        if term not in estimate.terms:
+            return f"the estimate has no {term}"
     for term in ("effect", "change"):
         if not np.isfinite(estimate.std_error(term)):
             return f"the variance of the {term} is undefined"

@@ -70,7 +70,7 @@ def verdict_of(result: StudyResult) -> Verdict:
     "Does not" is an effect in the wrong direction, or one that the interval keeps below the smallest
     worthwhile effect that the design declared.
     """
-    if result.linked.days_since_launch < FIRST_CLAIM_DAY:
+    if result.linked.too_early:
         return "too_early"
     estimate = result.estimate
     if "effect" not in estimate.terms:

@@ -74,8 +74,6 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
     )
     kpi, estimate = primary_kpi(result), result.estimate
     money = result.roi
-    # Before the first claim day there is a baseline-and-progress report: no effect, no share, no picture of either.
-    early = claim.verdict == "too_early"
     return environment.get_template("report.html.j2").render(
         study=result.design.study,
         program=result.design.program,
@@ -84,19 +82,18 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         frame=FRAMES[result.design.study.frame],
         failed=bool(result.gates_failed),
         claim=claim,
-        early=early,
         verdict=TENTATIVE.get(claim.verdict, VERDICTS[claim.verdict])
         if claim.grade == "C"
         else VERDICTS[claim.verdict],
-        waterfall=None if early else _waterfall(result),
+        waterfall=_waterfall(result),
         compared=_compared(result),
         flow=tables.flow_table(result),
         arms=tables.arms_table(result),
         coverage=tables.coverage_table(result),
         balance=tables.balance_table(result),
-        shares=None if early else _shares(result),
+        shares=_shares(result),
         share_reason=_share_reason(result),
-        forest=None if early else _forest(result),
+        forest=_forest(result),
         terms=tables.terms_table(result),
         roi=money,
         roi_reason=result.roi_reason,

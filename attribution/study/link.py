@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from attribution.core.panel import Panel
-from attribution.core.periods import PeriodLength, label_text, period_end, period_start
+from attribution.core.periods import PeriodLength, Periods, label_text, ordinals, period_end, period_start
 from attribution.design.schema import StudyDesign
 from attribution.errors import DataError
 from attribution.study.sources import Source
@@ -29,6 +32,11 @@ class Linked:
     waiting: tuple[str, ...]
     as_of: datetime.date
     days_since_launch: int
+
+    @property
+    def too_early(self) -> bool:
+        """Say whether there may be a baseline-and-progress report only."""
+        return self.days_since_launch < FIRST_CLAIM_DAY
 
 
 def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Linked:
@@ -89,7 +97,7 @@ def _require_distances(design: StudyDesign, panel: Panel, over: list[Any]) -> No
     timing, periods = design.timing, panel.periods
     if isinstance(timing.launch, int) or not (timing.washout or timing.anticipation):
         return
-    launch = periods.code(timing.launch, where="timing.launch")
+    launch = _launch_code(timing.launch, periods)
     first = min(periods.codes(over, where="timing.followup"))
     last = max(periods.codes(timing.baseline, where="timing.baseline"))
     if first < launch + timing.washout:
@@ -104,6 +112,13 @@ def _require_distances(design: StudyDesign, panel: Panel, over: list[Any]) -> No
             where="timing.baseline",
             remedy="end the baseline earlier, or shorten the anticipation",
         )
+
+
+def _launch_code(launch: Any, periods: Periods) -> int:
+    """Return the code of the period in which the launch falls; a dated period is labelled by its first day."""
+    if periods.kind == "date" and isinstance(launch, datetime.date):
+        return int(np.searchsorted(ordinals(periods.labels), ordinals(pd.DatetimeIndex([launch]))[0], side="right")) - 1
+    return periods.code(launch, where="timing.launch")
 
 
 def _end(label: Any, length: PeriodLength) -> datetime.date | None:

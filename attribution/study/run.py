@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import Any
 
 from attribution.checks.evidence import Evidence, review_evidence
@@ -46,6 +47,8 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
         )
         for name, estimate in estimates.items()
     }
+    if linked.too_early:
+        factors = {name: replace(factor, reason=_too_early(linked)) for name, factor in factors.items()}
     primary = tuple(analysis.id for analysis in design.analysis if analysis.role == "primary")
     ledger = ledger_of(design)
     money, reason = _money(design, linked, factors, ledger)
@@ -75,7 +78,8 @@ def _estimate(analysis: Analysis, design: StudyDesign, linked: Linked) -> Estima
         estimate: Estimate = method(linked.panels[analysis.kpi], **keywords)
     except (DataError, MethodError) as error:
         raise type(error)(error.what, where=f"analysis {analysis.id!r}, {error.where}", remedy=error.remedy) from error
-    return estimate
+    # Too early after launch there is a baseline-and-progress report: the observed change, and no effect to quote.
+    return estimate.combine({"change": {"change": 1.0}}) if linked.too_early else estimate
 
 
 def ledger_of(design: StudyDesign) -> CostLedger | None:
@@ -103,8 +107,8 @@ def _money(
     """Return the money of the valued KPI, or None with the reason why there is none."""
     if ledger is None or not design.valuation or design.finance is None:
         return None, "the design declares no value and no costs"
-    if linked.days_since_launch < FIRST_CLAIM_DAY:
-        return None, f"day {linked.days_since_launch} after launch: money is not reported before day {FIRST_CLAIM_DAY}"
+    if linked.too_early:
+        return None, _too_early(linked)
     if len(design.valuation) > 1:
         raise MethodError(
             f"{len(design.valuation)} KPIs have a value",
@@ -147,7 +151,7 @@ def _findings(
             design=design,
             panel=linked.panels[analysis.kpi],
             estimate=estimates[analysis.id],
-            factor=None if linked.days_since_launch < FIRST_CLAIM_DAY else factors[analysis.id],
+            factor=factors[analysis.id],
             ledger=ledger,
         )
         for finding in review_evidence(evidence):
@@ -155,7 +159,9 @@ def _findings(
     return tuple(found)
 
 
-def _named(finding: Finding, analysis: str) -> Finding:
-    from dataclasses import replace
+def _too_early(linked: Linked) -> str:
+    return f"day {linked.days_since_launch} after launch: nothing is attributed before day {FIRST_CLAIM_DAY}"
 
+
+def _named(finding: Finding, analysis: str) -> Finding:
     return replace(finding, id=f"{finding.id}[{analysis}]")

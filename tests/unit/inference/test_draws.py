@@ -107,3 +107,18 @@ def test_without_a_standard_error_or_a_draw_there_are_none(estimate: Estimate) -
     assert calibrate(estimate, nothing, draws=20, seed=1) is None
     unpriced = estimate.combine({"other": {"effect": 1.0}})
     assert calibrate(unpriced, at.bootstrap(unpriced, draws=20), draws=20, seed=1) is None
+
+
+def test_a_change_without_variance_is_left_out_and_the_effect_keeps_its_draws(estimate: Estimate) -> None:
+    # Trained who all change alike: the change has no standard error, the effect has one through the controls.
+    covariance = estimate.covariance.copy()
+    covariance[:, 1, :] = covariance[:, :, 1] = 0.0
+    alike = replace(estimate, covariance=covariance)
+    draws = calibrate(alike, at.bootstrap(alike, draws=99, seed=1), draws=99, seed=1)
+    assert draws is not None
+    assert draws.terms == ("effect",)
+    found = alike.contrast({"effect": 1.0})
+    assert np.sort(draws.term("effect"))[49] == pytest.approx(found.value, abs=1e-12)
+    copula = calibrate(replace(alike, replay=None), None, draws=99, seed=1)
+    assert copula is not None
+    assert copula.terms == ("effect",)

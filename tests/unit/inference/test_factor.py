@@ -123,7 +123,7 @@ def test_no_observed_change_has_no_share() -> None:
 def test_an_estimate_without_a_change_has_no_share() -> None:
     factor = at.attribution_factor(CLEAR.combine({"effect": {"effect": 1.0}}), draws=19)
     assert np.isnan(factor.share)
-    assert factor.reason == "did has no pre period, hence no observed change to take a share of"
+    assert factor.reason == "the estimate has no change"
     assert np.isnan(factor.improvement[1])
     assert factor.improvement[0] == pytest.approx(4.0)
     assert factor.draws is not None

@@ -58,8 +58,12 @@ def stated(sales: Callable[..., pd.DataFrame], make_study: Callable[..., Path]) 
             changes["valuation"] = [valuation]
         design = at.load_design(make_study(sales(), changes))
         result = at.run(design, as_of=as_of)
-        estimate = _stated(result.estimate, effect, change, errors, level)
+        estimate = _stated(at.run(design).estimate, effect, change, errors, level)
+        if result.linked.too_early:
+            estimate = estimate.combine({"change": {"change": 1.0}})
         factor = at.attribution_factor(estimate, draws=1999, seed=1, level=result.manifest.level)
+        if result.linked.too_early:
+            factor = replace(factor, reason=result.factor.reason)
         money = result.roi
         if money is not None:
             ledger, valuation = ledger_of(design), design.valuation[0]

@@ -139,7 +139,7 @@ def test_before_day_90_there_is_no_effect_no_share_and_no_money(stated: Stated) 
     assert claim.verdict == "too_early"
     assert [tile.allowed for tile in claim.tiles] == [True, False, False]
     assert claim.tiles[1].headline.text == "Too early"
-    assert claim.tiles[2].note == "Day 89 after launch: money is not reported before day 90."
+    assert claim.tiles[2].note == "Day 89 after launch: nothing is attributed before day 90."
     assert claim.interval_note == ""
     page = " ".join([claim.sentence, *claim.threats, *(tile.note for tile in claim.tiles[1:])])
     assert "+3.00" not in page

@@ -141,7 +141,7 @@ def test_payback_that_never_comes_is_null(stated: Stated) -> None:
 
 def test_no_money_says_why(stated: Stated) -> None:
     found = _written(stated(2.0, 4.0, as_of=datetime.date(2026, 4, 30)))["roi"]
-    assert found["reason"] == "day 89 after launch: money is not reported before day 90"
+    assert found["reason"] == "day 89 after launch: nothing is attributed before day 90"
     assert found["net_benefit"] is None
     assert found["scenarios"] == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,10 @@ def test_money_of_a_kpi_without_an_effect_is_refused_with_the_reason(
 def test_no_money_before_day_90(run: Callable[..., at.StudyResult], sales: Callable[..., pd.DataFrame]) -> None:
     early = run(sales(), as_of=datetime.date(2026, 4, 30))
     assert early.roi is None
-    assert early.roi_reason == "day 89 after launch: money is not reported before day 90"
+    assert early.roi_reason == "day 89 after launch: nothing is attributed before day 90"
+    assert {estimate.terms for estimate in early.estimates.values()} == {("change",)}
+    assert math.isnan(early.factor.share)
+    assert early.factor.reason == early.roi_reason
     assert run(sales(), as_of=datetime.date(2026, 5, 1)).roi is not None
 
 
