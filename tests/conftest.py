@@ -48,7 +48,7 @@ def reference_data() -> Callable[[str], pd.DataFrame]:
     return read
 
 
-MONTHS = tuple(f"{month:%Y-%m}" for month in pd.period_range("2025-11", "2026-05", freq="M"))
+MONTHS = tuple(month.strftime("%Y-%m") for month in pd.period_range("2025-11", "2026-05", freq="M"))
 
 _STUDY: dict[str, Any] = {
     "schema": 1,

@@ -218,7 +218,7 @@ class Estimate:
                 float(np.expm1(inner.low)), float(np.expm1(inner.high)), level, inner.kind, "exp(τ) − 1 of the interval"
             )
             return Percent(float(np.expm1(self.value(name))), ends)
-        reason = self._no_percent(level)
+        reason = self._no_percent(name, level)
         if reason:
             return Percent(float("nan"), Interval.undefined(level=level, method="fieller"), reason)
         found = fieller(self.ratio_problem(name, UNTRAINED_LEVEL, level))
@@ -228,9 +228,11 @@ class Estimate:
             found.reason,
         )
 
-    def _no_percent(self, level: float) -> str:
+    def _no_percent(self, name: str, level: float) -> str:
         if UNTRAINED_LEVEL not in self.terms:
             return f"{self.method} does not estimate the level the trained would have had untrained"
+        if not np.isfinite(self.std_error(name)):
+            return f"the variance of the {name} is undefined"
         if self.outcome_range[0] < 0 < self.outcome_range[1]:
             return f"{self.outcome} takes both signs, so that a percentage of its level has no meaning"
         if 0.0 in self.interval(level, term=UNTRAINED_LEVEL):

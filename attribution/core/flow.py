@@ -37,7 +37,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """Share of an arm's entering units observed in each period of the windows, and the arms' largest gap."""
+    """Share of an arm's units, measured or not, with a KPI value in each period, and the arms' largest gap."""
 
     periods: tuple[str, ...]
     trained: NDArray[np.float64]

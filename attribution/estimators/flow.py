@@ -33,7 +33,7 @@ def window_flow(panel: Panel, reduced: Reduction, arms: Arms, before: Window, af
         baseline=tuple(panel.periods.text(int(code)) for code in before.codes),
         followup=tuple(panel.periods.text(int(code)) for code in after.codes),
         trained_in_window=int((arms.code == TRAINED).sum()),
-        coverage=_coverage(panel, reduced),
+        coverage=_coverage(panel, reduced, arms),
         later=_later(panel, reduced, arms),
         unit=panel.columns.unit,
     )
@@ -70,13 +70,20 @@ def _arm_count(panel: Panel, reduced: Reduction, index: int) -> ArmCount:
     )
 
 
-def _coverage(panel: Panel, reduced: Reduction) -> Coverage:
+def _coverage(panel: Panel, reduced: Reduction, arms: Arms) -> Coverage:
+    """Return the share of all units of each arm, measured or not, that have a KPI value in each period."""
     codes = np.flatnonzero(reduced.in_window >= 0)
-    shares = [
-        reduced.observed[index, codes] / max(int((reduced.arm == index).sum()), 1) for index in range(reduced.n_arms)
-    ]
-    control = shares[1] if reduced.n_arms > 1 else np.full(len(codes), np.nan)
-    return Coverage(tuple(panel.periods.text(int(code)) for code in codes), shares[0], control)
+    observations, weighted = panel.observations, reduced.weight > 0
+    shares = [np.full(len(codes), np.nan), np.full(len(codes), np.nan)]
+    for index, code in enumerate((TRAINED, CONTROL)[: reduced.n_arms]):
+        members = (arms.code == code) & weighted
+        if reduced.used_rows is None:
+            shares[index] = np.ones(len(codes))
+            continue
+        rows = members[observations.unit] & ~np.isnan(observations.outcome)
+        counts = np.bincount(observations.period[rows], minlength=len(panel.periods))
+        shares[index] = counts[codes] / max(int(members.sum()), 1)
+    return Coverage(tuple(panel.periods.text(int(code)) for code in codes), shares[0], shares[1])
 
 
 def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms) -> list[LeftOut]:

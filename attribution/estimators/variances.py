@@ -65,11 +65,15 @@ def window_layers(
     `main` is the term whose Satterthwaite df CR2 takes. Raises `MethodError` where a named variance does not apply:
     one that treats units as independent under coarser clusters, one that needs leverages on incomplete windows.
     """
+    _require_applicable(variance, panel, reduced)
+    if (reduced.sums[:, : reduced.n_arms] > 0).sum(axis=0).min() < 2:
+        # An arm of one cluster has no variance, even where that cluster shares its stratum with others.
+        undefined = np.full((1, len(values), len(values)), np.nan)
+        return Layers(undefined, np.ones(1))
     terms = reduced.influence @ fitted.matrix
     if variance == "default":
         by_cluster = cluster_sums(terms, reduced.clusters, reduced.n_clusters)
         return stratified(fitted, values, by_cluster, strata.code, strata.cluster_weight)
-    _require_applicable(variance, panel, reduced)
     n_rows, n_means, n_clusters = int(reduced.entering.sum()), reduced.n_arms, reduced.n_clusters
     with np.errstate(divide="ignore", invalid="ignore"):
         if variance in BY_UNIT:
@@ -85,8 +89,6 @@ def window_layers(
                 "CR1S": np.float64(n_clusters * (n_rows - 1)) / ((n_clusters - 1) * (n_rows - n_means)),
             }[variance]
             covariance, df = factor * sums.T @ sums, float(n_clusters - 1)
-    if (reduced.sums[:, : reduced.n_arms] > 0).sum(axis=0).min() < 2:
-        covariance = np.full_like(covariance, np.nan)
     return Layers(covariance[None], np.array([max(df, 1.0)]))
 
 
@@ -97,6 +99,12 @@ def _require_applicable(variance: str, panel: Panel, reduced: Reduction) -> None
             f"cluster ({int(reduced.entering.sum())} units in {reduced.n_clusters} clusters)",
             where="variance",
             remedy="use the default, 'CR1' or 'CR2', or build the panel without a cluster",
+        )
+    if variance == "CR2" and np.ptp(reduced.weight[reduced.entering]) > 0:
+        raise MethodError(
+            "variance 'CR2' needs a working model where unit weights differ, and other software does not agree on one",
+            where="variance",
+            remedy="use the default or 'CR1', or give all units the same weight",
         )
     if variance in BY_LEVERAGE and not reduced.complete:
         raise MethodError(
@@ -135,7 +143,7 @@ def _bias_reduced(reduced: Reduction, matrix: Floats, main: int) -> tuple[Floats
     """Return CR2 (Bell & McCaffrey 2002) and the Satterthwaite df of the main term.
 
     With arm means the adjustment matrices are scalars, (1 − c_g/N)^(-1/2) per arm, c_g the cluster's summed weight.
-    The working model has independent units with variance inverse to their weight.
+    The working model has independent units of equal variance.
     """
     n_arms = reduced.n_arms
     share = reduced.sums[:, :n_arms] / reduced.arm_weight

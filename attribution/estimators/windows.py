@@ -189,7 +189,9 @@ def _complete(
     """Reduce a panel without a hole: every row is where its unit and period say, so nothing needs to be looked up."""
     n_units, n_periods, n_arms = len(panel.units), len(panel.periods), 2 if compare else 1
     table = panel.observations.outcome.reshape(n_units, n_periods)
-    center = float(table.mean())
+    columns = np.concatenate([before.codes, after.codes])
+    entered = table[candidate][:, columns] if candidate.any() else np.zeros((1, 1))
+    center = float(entered.mean())
     value = np.stack([table[:, window.codes].mean(axis=1) for window in (before, after)], axis=1) - center
     clusters, n_clusters = _cluster_columns(panel, candidate)
     arm = np.where(candidate, np.where(arms.code == TRAINED, 0, 1), -1).astype(np.int8)
@@ -197,8 +199,6 @@ def _complete(
     influence, sums = _levels(value, value, weight, arm, arm_weight, clusters, n_clusters, n_arms)
     observed = np.zeros((n_arms, n_periods), dtype=np.int64)
     observed[:] = np.bincount(arm[candidate], minlength=n_arms)[:n_arms, None]
-    columns = np.concatenate([before.codes, after.codes])
-    entered = table[candidate][:, columns] if candidate.any() else np.zeros((1, 1))
     return Reduction(
         entering=candidate,
         arm=arm,
