@@ -63,6 +63,8 @@ __all__ = list(_PUBLIC)
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return import_module("attribution.study.manifest").package_version()
         if name not in _PUBLIC:
             raise AttributeError(f"module 'attribution' has no attribute {name!r}")
         if name == "figures":

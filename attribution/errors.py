@@ -42,6 +42,12 @@ class OutputError(AttributionError):
     """A run folder cannot be written, or holds something that must not be overwritten."""
 
 
+def require_type(value: object, kind: type, *, name: str, remedy: str) -> None:
+    """Raise `MethodError` unless a public function's argument is of the kind it takes."""
+    if not isinstance(value, kind):
+        raise MethodError(f"{name} is a {type(value).__name__}, not a {kind.__name__}", where=name, remedy=remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of a design file: the key's path, what is wrong, what was expected, and the remedy."""

@@ -83,5 +83,12 @@ def summary(method: Callable[..., Any]) -> str:
 
 
 def dataset(name: str) -> Any:
-    """Return a public data set by name, as a pandas frame; raises `MethodError` for a name that is not there."""
+    """Return a public data set by name, as a pandas frame; raises `MethodError` for a name that is not there.
+
+    Examples
+    --------
+    >>> import attribution as at
+    >>> at.dataset("jobtraining").shape[0]
+    471
+    """
     return load(DATASETS, name, kind="dataset")()

@@ -89,7 +89,7 @@ def pre_periods(evidence: Evidence) -> Finding:
     return PRE_PERIODS.finding(
         "warn",
         observed,
-        "whether both arms were on the same path before the training cannot be seen; the grade is C at best"
+        "whether both arms were on the same path before the training cannot be seen"
         if compared
         else "whether the KPI was already moving before the training cannot be seen",
         "add earlier periods to the baseline if they were recorded",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,8 +36,9 @@ class Arms:
 def windows(panel: Panel, baseline: Sequence[Any], followup: Sequence[Any]) -> tuple[Window, Window]:
     """Return the two windows as period codes; raises `MethodError` unless all of baseline precedes follow-up."""
     pair = []
-    for name, labels in (("baseline", baseline), ("followup", followup)):
-        if isinstance(labels, str) or not len(labels):
+    given: tuple[tuple[str, Any], ...] = (("baseline", baseline), ("followup", followup))
+    for name, labels in given:
+        if isinstance(labels, str) or not isinstance(labels, Collection) or not len(labels):
             raise MethodError(
                 f"{name} is {labels!r}",
                 where=name,

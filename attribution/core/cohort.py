@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attribution.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +27,18 @@ class Cohort:
     weights: NDArray[np.float64]
     dropped: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per fate: `fate, units`, those with a weight first."""
+        import pandas as pd
+
+        used = int((np.asarray(self.weights) > 0).sum())
+        return pd.DataFrame([("weight above 0", used), *self.dropped], columns=["fate", "units"])
+
+    def _repr_html_(self) -> str:
+        from attribution.core.display import table_html
+
+        return table_html(self.tidy(), caption=f"{self.method}, {self.estimand}")
 
     def require_units(self, n_units: int) -> None:
         """Raise `DataError` unless there is one finite, non-negative weight per unit."""

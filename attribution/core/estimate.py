@@ -50,6 +50,18 @@ class Percent:
     interval: Interval
     reason: str = ""
 
+    def tidy(self) -> pd.DataFrame:
+        """Return one row: `estimate`, then the columns of `Interval.tidy` and the `reason`."""
+        frame = self.interval.tidy()
+        frame.insert(0, "estimate", self.estimate)
+        frame["reason"] = self.reason
+        return frame
+
+    def _repr_html_(self) -> str:
+        from attribution.core.display import table_html
+
+        return table_html(self.tidy())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
@@ -205,11 +217,12 @@ class Estimate:
         )
 
     def percent(self, level: float = 0.95, *, term: str | None = None) -> Percent:
-        """Return a term in percent of the level the trained would have had untrained (0.1 is 10%).
+        """Return a term relative to a level of the trained (0.1 is 10%), with its own set.
 
-        On the linear scale the effect over the untrained level, with its Fieller set; on the log scale
-        exp(τ) − 1 with the transformed ends of τ's interval (for every term). `undefined`, with the reason, where
-        the level is within noise of 0 or the KPI takes both signs.
+        On the linear scale the effect is divided by the follow-up level the trained would have had untrained, change
+        and background by the trained units' baseline level, each with its Fieller set; on the log scale every term τ is
+        exp(τ) − 1 with the transformed ends of its interval. `undefined`, with the reason, where the term has no
+        standard error, the level is within noise of 0 or the KPI takes both signs.
         """
         name = term or self.main
         if self.scale == "log":
@@ -218,25 +231,27 @@ class Estimate:
                 float(np.expm1(inner.low)), float(np.expm1(inner.high)), level, inner.kind, "exp(τ) − 1 of the interval"
             )
             return Percent(float(np.expm1(self.value(name))), ends)
-        reason = self._no_percent(name, level)
+        reason = self._no_percent(name)
         if reason:
             return Percent(float("nan"), Interval.undefined(level=level, method="fieller"), reason)
-        found = fieller(self.ratio_problem(name, UNTRAINED_LEVEL, level))
-        return Percent(
-            self.value(name) / self.value(UNTRAINED_LEVEL),
-            Interval(found.low, found.high, level, found.kind, "fieller"),
-            found.reason,
-        )
+        parts = {UNTRAINED_LEVEL: 1.0}
+        if name != "effect":
+            parts |= {"effect": 1.0, "change": -1.0}
+        ratio = self.combine({"term": {name: 1.0}, "level": parts})
+        if 0.0 in ratio.interval(level, term="level"):
+            reason = f"the level of {self.outcome} is within noise of 0"
+            return Percent(float("nan"), Interval.undefined(level=level, method="fieller"), reason)
+        found = fieller(ratio.ratio_problem("term", "level", level))
+        ends = Interval(found.low, found.high, level, found.kind, "fieller")
+        return Percent(ratio.value("term") / ratio.value("level"), ends, found.reason)
 
-    def _no_percent(self, name: str, level: float) -> str:
+    def _no_percent(self, name: str) -> str:
         if UNTRAINED_LEVEL not in self.terms:
             return f"{self.method} does not estimate the level the trained would have had untrained"
         if not np.isfinite(self.std_error(name)):
             return f"the variance of the {name} is undefined"
         if self.outcome_range[0] < 0 < self.outcome_range[1]:
             return f"{self.outcome} takes both signs, so that a percentage of its level has no meaning"
-        if 0.0 in self.interval(level, term=UNTRAINED_LEVEL):
-            return f"the untrained level of {self.outcome} is within noise of 0"
         return ""
 
     def ratio_problem(self, numerator: str, denominator: str, level: float) -> RatioProblem:

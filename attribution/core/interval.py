@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attribution.errors import MethodError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IntervalKind = Literal["bounded", "unbounded", "disjoint", "undefined"]
 
@@ -33,6 +36,18 @@ class Interval:
         if self.kind == "disjoint":
             return value <= self.low or value >= self.high
         return self.kind == "unbounded"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row: `method, low, high, kind, level`."""
+        import pandas as pd
+
+        columns = ["method", "low", "high", "kind", "level"]
+        return pd.DataFrame([(self.method, self.low, self.high, self.kind, self.level)], columns=columns)
+
+    def _repr_html_(self) -> str:
+        from attribution.core.display import table_html
+
+        return table_html(self.tidy())
 
     def __str__(self) -> str:
         if self.kind == "bounded":
@@ -80,6 +95,20 @@ class Draws:
                 remedy=f"choose one of {', '.join(self.terms)}",
             )
         return np.asarray(self.values[:, self.terms.index(name)])
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per draw: `draw`, then a column for each term."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.values, columns=list(self.terms))
+        frame.insert(0, "draw", np.arange(1, len(self) + 1))
+        return frame
+
+    def _repr_html_(self) -> str:
+        from attribution.core.display import table_html
+
+        quantiles = self.tidy().drop(columns="draw").quantile([0.025, 0.25, 0.5, 0.75, 0.975])
+        return table_html(quantiles.rename_axis("quantile").reset_index(), caption=repr(self))
 
     def __repr__(self) -> str:
         return f"Draws({self.method!r}, {len(self)} draws of {', '.join(self.terms)}, {self.failed} failed)"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from attribution.core.cohort import Cohort
 from attribution.core.periods import Periods
+from attribution.errors import require_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +122,22 @@ class Panel:
     ) -> Panel:
         """Build a panel from a data frame (pandas, polars or Arrow), one row per unit and period.
 
-        See `attribution.core.frame.panel_from_frame` for what each column may hold and what is refused.
+        `unit` holds text or integer ids; `period` integers, dates, Periods or text such as 2026Q1 or 2026-01;
+        `outcome` the KPI, missing where it was not measured. Give `adopted`, the first period of training (missing,
+        inf or, with positive periods, 0 for never), or `trained`, 0 or 1 in each period. `cluster` is what training
+        was assigned by, the unit unless given; covariates are taken from the unit's first value before adoption. A
+        missing KPI value or an absent row drops nobody. Raises `DataError` for missing columns, duplicate rows of a
+        unit and period, adoption, cluster or weight that varies within a unit, and a KPI that is not numeric or is
+        infinite, each with counts, an example and the remedy; `MethodError` for options that do not go together.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import attribution as at
+        >>> frame = pd.DataFrame({"rep": ["a", "a", "b", "b"], "month": ["2026-01", "2026-02"] * 2,
+        ...     "sales": [3.0, 5.0, 4.0, 4.0], "start": ["2026-02", "2026-02", None, None]})
+        >>> at.Panel.from_frame(frame, unit="rep", period="month", outcome="sales", adopted="start")
+        Panel('sales': 2 units, 4 rows, periods 2026-01 to 2026-02)
         """
         from attribution.core.frame import panel_from_frame
 
@@ -147,6 +163,7 @@ class Panel:
 
         Raises `DataError` if the cohort's weights are not one per unit.
         """
+        require_type(cohort, Cohort, name="cohort", remedy="pass a Cohort with one weight per unit")
         cohort.require_units(len(self.units))
         return replace(self, cohort=cohort)
 
@@ -172,7 +189,7 @@ class Panel:
             elif code >= len(self.periods):
                 label = "after the last period"
             else:
-                label = str(self.periods.labels[code])
+                label = self.periods.text(int(code))
             rows.append(
                 {
                     "adopted": label,

@@ -73,15 +73,16 @@ class CostLedger:
         return tuple(category for category in CATEGORIES if category not in declared)
 
     def draws(self, count: int, seed: int) -> NDArray[np.float64]:
-        """Draw the total cost: triangular between low and high with the amount as mode, lines independent."""
-        total = np.zeros(count)
-        for number, line in enumerate(self.lines):
-            low, high = line.ends
-            if low == high:
-                total += line.amount
-            else:
-                total += stream(seed, COSTS, number).triangular(low, line.amount, high, size=count)
-        return total
+        """Draw the total cost: its median is the sum of the amounts, its ends the sums of the lower and upper ends.
+
+        Half of the draws lie evenly below the amount and half above. All lines move together: what makes one cost
+        more than planned (a longer program, more people) makes the others so, and the total is not falsely certain.
+        """
+        low, high = self.ends
+        rank = stream(seed, COSTS).random(count)
+        below = low + (self.total - low) * 2 * rank
+        above = self.total + (high - self.total) * (2 * rank - 1)
+        return np.where(rank < 0.5, below, above)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per line: `category, amount, low, high, source, reason, illustrative`."""
@@ -123,9 +124,12 @@ def cost_ledger(lines: Sequence[CostLine] | Mapping[str, float], *, currency: st
         if line.category not in CATEGORIES:
             raise MethodError("there is no such category", where=where, remedy=f"choose one of {', '.join(CATEGORIES)}")
         low, high = line.ends
-        if not all(np.isfinite(value) and value >= 0 for value in (low, line.amount, high)):
+        amounts: tuple[object, ...] = (low, line.amount, high)
+        if not all(isinstance(value, (int, float, np.number)) and np.isfinite(value) and value >= 0 for value in amounts):
             raise MethodError(
-                f"amount {line.amount}, low {low}, high {high}", where=where, remedy="give finite amounts of at least 0"
+                f"amount {line.amount}, low {low}, high {high}",
+                where=where,
+                remedy="give finite amounts of at least 0; a range is CostLine(category, amount, low, high)",
             )
         if not low <= line.amount <= high:
             raise MethodError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_type
 from attribution.finance.benefits import BenefitPlan, benefit_plan
 from attribution.finance.costs import CostLedger
 from attribution.finance.scenarios import Scenario, scenarios
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+
+UNDEFINED = "the standard error is undefined: a point without an interval"
 
 QUANTITIES = (
     "attributed_benefit",
@@ -95,7 +97,7 @@ class Roi:
         from attribution.core.display import table_html
 
         return table_html(
-            self.tidy(), caption=f"Return in {self.currency}, {self.level:.0%} intervals from joint draws"
+            self.tidy(), caption=f"Return in {self.currency}, {100 * self.level:.10g}% intervals from joint draws"
         )
 
 
@@ -144,8 +146,12 @@ def roi(
     >>> factor = at.attribution_factor(at.did(panel, baseline=[1987], followup=[1988]), seed=7)
     >>> ledger = at.cost_ledger({"license": 100_000, "learner_time": 50_000}, currency="USD")
     >>> round(at.roi(factor, costs=ledger, value_of_untrained_level=60_000).net_benefit.estimate)
-    159767
+    159751
     """
+    require_type(factor, AttributionFactor, name="factor", remedy="wrap the estimate: at.attribution_factor(estimate)")
+    require_type(
+        costs, CostLedger, name="costs", remedy="build a ledger: at.cost_ledger({'content': 1000}, currency='USD')"
+    )
     plan = benefit_plan(
         factor.estimate,
         value_per_unit=value_per_unit,
@@ -164,7 +170,10 @@ def roi(
     change = factor.estimate.value("change") if "change" in factor.estimate.terms else float("nan")
     point = _quantities(plan, np.array([effect]), np.array([costs.total]), np.array([change]), discount_rate)
     draws = factor.draws
-    if draws is None:
+    few = ""
+    if draws is not None and (len(draws) + 1) * (1 - level) / 2 < 1:
+        few = f"{len(draws)} draws are too few for an interval at {100 * level:.10g}%: a point without one"
+    if draws is None or few:
         spread: dict[str, Floats] | None = None
         benefit_draws = cost_draws = None
     else:
@@ -173,7 +182,7 @@ def roi(
         changes = draws.term("change") if "change" in draws.terms else np.full(len(draws), np.nan)
         spread = _quantities(plan, effects, cost_draws, changes, discount_rate)
         benefit_draws = spread["attributed_benefit"]
-    reasons = _reasons(factor, plan, spread is None)
+    reasons = _reasons(factor, "" if spread is not None else few or UNDEFINED)
     amounts = {name: _amount(name, point, spread, level, reasons) for name in QUANTITIES}
     return Roi(
         attributed_benefit=amounts["attributed_benefit"],
@@ -207,8 +216,10 @@ def _quantities(plan: BenefitPlan, effect: Floats, cost: Floats, change: Floats,
     discount = np.sum((1 + rate) ** -np.arange(1.0, plan.periods + 1))
     break_even = plan.effect_worth(cost)
     with np.errstate(divide="ignore", invalid="ignore"):
-        payback = np.where(per_period > 0, cost / per_period, np.inf)
-        factor = break_even / change
+        # Nothing is projected: a cost that the measured periods do not earn back has no payback here.
+        payback = np.where(benefit >= cost, cost / per_period, np.inf)
+        # A change that is no improvement cannot break even at any share, which is beyond every large one.
+        factor = np.where(plan.sign * change > 0, break_even / change, np.inf)
     return {
         "attributed_benefit": benefit,
         "total_cost": cost,
@@ -222,11 +233,11 @@ def _quantities(plan: BenefitPlan, effect: Floats, cost: Floats, change: Floats,
     }
 
 
-def _reasons(factor: AttributionFactor, plan: BenefitPlan, no_draws: bool) -> dict[str, str]:
+def _reasons(factor: AttributionFactor, no_interval: str) -> dict[str, str]:
     """Return, for every quantity that is not or only partly there, why."""
     reasons = {}
-    if no_draws:
-        reasons = dict.fromkeys(QUANTITIES, "the standard error is undefined: a point without an interval")
+    if no_interval:
+        reasons = dict.fromkeys(QUANTITIES, no_interval)
         reasons["total_cost"] = ""
     _, change = factor.improvement
     if not factor.estimable:
@@ -243,7 +254,7 @@ def _amount(
     if name == "break_even_factor" and reason:
         return Amount(float("nan"), float("nan"), float("nan"), reason)
     if name == "payback_periods" and np.isinf(estimate):
-        reason = "never: the estimated effect brings no benefit"
+        reason = "the measured benefit does not cover the cost"
         estimate = float("nan")
     if name == "break_even_effect" and np.isnan(estimate):
         return Amount(estimate, float("nan"), float("nan"), "no effect can be worth the cost")

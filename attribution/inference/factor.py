@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Draws, Interval
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_type
 from attribution.inference.draws import bootstrap, calibrate, require_draws
 from attribution.numerics.ratio import RatioProblem, delta, fieller
 from attribution.numerics.resample import bca, quantiles
@@ -91,6 +91,7 @@ def attribution_factor(
 
     Source: Fieller (1954), Some problems in interval estimation, J. R. Stat. Soc. B 16; BCa: Efron (1987).
     """
+    require_type(estimate, Estimate, name="estimate", remedy="pass what an estimator returns, such as at.did(…)")
     require_draws(draws, seed, workers)
     if not 0 < level < 1:
         raise MethodError(f"level is {level!r}", where="attribution_factor", remedy="give a level between 0 and 1")

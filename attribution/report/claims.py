@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from attribution.report import words
@@ -36,12 +36,17 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What page one says."""
+    """What page one says: of the first primary KPI, and one sentence of each further one in `others`.
+
+    `label` is the verdict in a few words, of all primary KPIs together.
+    """
 
     grade: str
     meaning: str
     verdict: Verdict
+    label: str
     sentence: str
+    others: tuple[str, ...]
     banner: tuple[str, ...]
     tiles: tuple[Tile, ...]
     threats: tuple[str, ...]
@@ -50,13 +55,19 @@ class Claim:
 
 def compile_claim(result: StudyResult) -> Claim:
     """Compile the allowed claim of a run from its grade, its calendar and its primary intervals."""
-    grade = grade_of(result)
-    verdict = verdict_of(result)
+    # Each primary analysis is read as if it were the headline: its own grade, verdict and sentence.
+    views = [replace(result, primary=(name,)) for name in result.primary]
+    read = [(view, grade_of(view), verdict_of(view)) for view in views]
+    sentences = [words.sentence(view, grade.letter, verdict) for view, grade, verdict in read]
+    labels = {words.verdict_label(grade.letter, verdict) for _, grade, verdict in read}
+    _, grade, verdict = read[0]
     return Claim(
         grade=grade.letter,
         meaning=grade.meaning,
         verdict=verdict,
-        sentence=words.sentence(result, grade.letter, verdict),
+        label=labels.pop() if len(labels) == 1 else words.MIXED,
+        sentence=sentences[0],
+        others=tuple(sentences[1:]),
         banner=_banner(result),
         tiles=(_changed(result), _effect(result, verdict), _worth(result)),
         threats=_threats(result),

@@ -147,11 +147,12 @@ def wrap(words: str, size: float, width: float, *, bold: bool = False) -> list[s
 def chart(ax: Axes | None, rows: Sequence[Row], limits: tuple[float, float], *, above: float = 0.0) -> Axes:
     """Draw rows of a label above an interval, and leave `above` lines free over them.
 
-    One unit of the vertical axis is one line of text.
+    One unit of the vertical axis is one line of text. An axis without length is given some around its place.
     """
     made = ax is None
     ax = axes(ax, 3.0)
-    ax.set_xlim(*limits)
+    low, high = limits
+    ax.set_xlim(*((low, high) if low < high else (low - (abs(low) or 1.0), high + (abs(high) or 1.0))))
     total = sum(_depth(ax, row) for row in rows)
     ax.set_ylim(-total, above)
     for place, row in zip(places(ax, rows), rows, strict=True):
@@ -204,7 +205,7 @@ def places(ax: Axes, rows: Sequence[Row]) -> list[float]:
 
 
 def _set(ax: Axes, place: float, row: Row) -> None:
-    """Draw one set with arrows where it leaves the axis, and its point."""
+    """Draw one set with arrows where it leaves the axis, also of a piece that lies outside it, and its point."""
     left, right = ax.get_xlim()
     interval, colour = row.interval, TRAINING if row.strong else MUTED
     pieces: list[tuple[float, float]] = []
@@ -216,15 +217,17 @@ def _set(ax: Axes, place: float, row: Row) -> None:
         pieces = [(-math.inf, math.inf)]
     for low, high in pieces:
         inside = max(low, left), min(high, right)
+        marks = [(left, "<") if low < left else (low, "|"), (right, ">") if high > right else (high, "|")]
         if inside[0] > inside[1]:
-            continue
-        ax.plot(inside, (place, place), color=colour, linewidth=4 if row.strong else 2, solid_capstyle="butt", zorder=2)
-        for end, limit, marker in ((low, left, "<"), (high, right, ">")):
-            beyond = end < left or end > right
+            marks = [(left, "<") if high < left else (right, ">")]
+        else:
+            width = 4 if row.strong else 2
+            ax.plot(inside, (place, place), color=colour, linewidth=width, solid_capstyle="butt", zorder=2)
+        for where, marker in marks:
             ax.plot(
-                limit if beyond else end,
+                where,
                 place,
-                marker=marker if beyond else "|",
+                marker=marker,
                 markersize=10,
                 markeredgewidth=2,
                 color=colour,

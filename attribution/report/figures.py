@@ -123,8 +123,9 @@ def waterfall(
 def share_sets(factor: AttributionFactor, *, ax: Axes | None = None) -> Axes:
     """Draw every interval of the share on one axis, the headline first, with lines at 0 (none) and 1 (all).
 
-    Where the share is not estimable its point is not drawn. A set that runs on beyond the axis ends in an arrow, a
-    disjoint set shows its gap, and one that is undefined says so.
+    The axis holds the headline's ends and its point, whatever they are; where the share is not estimable its point is
+    not drawn. A set that runs on beyond the axis ends in an arrow, a disjoint set shows its gap, and one that is
+    undefined says so.
 
     Examples
     --------
@@ -144,11 +145,10 @@ def share_sets(factor: AttributionFactor, *, ax: Axes | None = None) -> Axes:
         )
         for one in (factor.interval, *factor.others)
     ]
-    shown = [end for row in rows for end in _ends(row.interval)]
-    shown += [factor.share] if factor.estimable else []
-    low, high = min([-0.6, *shown]), max([1.6, *shown])
-    limits = max(low - 0.05 * (high - low), -3.0), min(high + 0.05 * (high - low), 4.0)
+    limits = _share_axis(factor)
     ax = drawing.chart(ax, rows, limits, above=1.4)
+    if max(len(percent(limit)) for limit in limits) > 5:
+        ax.locator_params(axis="x", nbins=4)
     top = ax.get_ylim()[1]
     for place, words, side in ((0, "0%: none of it", "right"), (1, "100%: all of it", "left")):
         ax.axvline(place, color=INK, linewidth=1, zorder=1)
@@ -167,10 +167,20 @@ def share_sets(factor: AttributionFactor, *, ax: Axes | None = None) -> Axes:
     return drawing.titled(ax, f"Training’s share of the {what}: not estimable; {factor.reason}")
 
 
-def scenarios(roi: Roi, *, ax: Axes | None = None) -> Axes:
+def _share_axis(factor: AttributionFactor) -> tuple[float, float]:
+    """Return the ends of the axis: the headline whole, the other sets from −300% to 400% where they reach so far."""
+    headline = [*_ends(factor.interval), *([factor.share] if factor.estimable else [])]
+    others = [min(max(end, -3.0), 4.0) for one in factor.others for end in _ends(one)]
+    low, high = min([-0.6, *headline, *others]), max([1.6, *headline, *others])
+    # Room for the words beside the lines at 0 and 1: each line stands a quarter of the axis from its edge or more.
+    low, high = min(low, -0.35 * high), max(high, 1 + 0.35 * (1 - low))
+    return low - 0.05 * (high - low), high + 0.05 * (high - low)
+
+
+def scenarios(roi: Roi, *, ax: Axes | None = None, label: str | None = None) -> Axes:
     """Draw the net benefit in the three corner cases, which have no confidence level.
 
-    Raises `MethodError` where the effect has no interval to take a corner of.
+    `label` names the KPI that the money is of, where a study has several. Raises `MethodError` where the effect has no interval to take a corner of.
 
     Examples
     --------
@@ -202,8 +212,9 @@ def scenarios(roi: Roi, *, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_formatter(lambda value, _: money(value, roi.currency))
     ax.locator_params(axis="x", nbins=5)
     drawing.axis_label(ax, "net benefit; 0 is break-even")
+    net = f"Net benefit of {label}" if label else "Net benefit"
     return drawing.titled(
-        ax, f"Net benefit is {shown[0]} in the conservative corner case and {shown[-1]} in the optimistic one"
+        ax, f"{net} is {shown[0]} in the conservative corner case and {shown[-1]} in the optimistic one"
     )
 
 
@@ -249,13 +260,15 @@ def effect_forest(result: StudyResult, *, ax: Axes | None = None, kpi: str | Non
     measure = next(one for one in result.design.kpi if one.id == wanted)
     better = "left of 0 is better" if measure.direction == "lower" else "right of 0 is better"
     drawing.axis_label(ax, f"effect, {measure.unit}; {better}")
+    effect_on = "effect" if len({one.kpi for one in analyses.values()}) == 1 else f"effect on {measure.label}"
     known = [row.interval for row in rows if row.interval.kind == "bounded"]
     if not known:
-        return drawing.titled(ax, "No analysis has an interval of the effect")
+        return drawing.titled(ax, f"No analysis has an interval of the {effect_on}")
     covering = sum(0.0 in interval for interval in known)
     counted = f"{covering} of {len(known)}" if 0 < covering < len(known) else f"all {len(known)}"
+    counted = "1 analysis" if len(known) == 1 else f"{counted} analyses"
     verb = "includes" if covering else "leaves out"
-    return drawing.titled(ax, f"The interval of the effect {verb} 0 in {counted} analyses")
+    return drawing.titled(ax, f"The interval of the {effect_on} {verb} 0 in {counted}")
 
 
 def analysis_label(analysis: Analysis) -> str:

@@ -25,16 +25,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 WIDE, NARROW = 760, 330
 """CSS pixels that each figure is drawn for: a screen or a sheet of paper, and a phone."""
 
-VERDICTS = {
-    "works": "It works",
-    "does_not": "It does not work",
-    "cannot_tell": "We cannot tell",
-    "too_early": "Too early to tell",
-}
-
-TENTATIVE = {"works": "It may work", "does_not": "It may not work"}
-"""The verdicts of grade C, whose sentence proves nothing either way."""
-
 FRAMES = {"roi": "return on investment", "outcomes": "outcomes, without money"}
 
 STATUSES = {"fail": ("✕", "fail"), "warn": ("!", "warn"), "pass": ("✓", "pass"), "skipped": ("–", "skipped")}
@@ -82,9 +72,6 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         frame=FRAMES[result.design.study.frame],
         failed=bool(result.gates_failed),
         claim=claim,
-        verdict=TENTATIVE.get(claim.verdict, VERDICTS[claim.verdict])
-        if claim.grade == "C"
-        else VERDICTS[claim.verdict],
         waterfall=_waterfall(result),
         compared=_compared(result),
         flow=tables.flow_table(result),
@@ -96,7 +83,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         forest=_forest(result),
         terms=tables.terms_table(result),
         roi=money,
-        roi_reason=result.roi_reason,
+        no_money=_no_money(result),
         money_facts=_money_facts(result),
         illustrative=_illustrative(result),
         ledger=None if money is None else tables.ledger_table(money),
@@ -181,6 +168,14 @@ def _scenarios(result: StudyResult) -> Picture | None:
         "optimistic the better end and the lower costs. 0 is break-even.",
         heights=None,
     )
+
+
+def _no_money(result: StudyResult) -> str:
+    """Return one sentence on why the section on money has no numbers."""
+    if result.roi is not None:
+        return ""
+    headline, reason = no_money(result)
+    return f"{'No money is stated' if headline == 'No money stated' else f'No money: {headline.lower()}'}: {reason}."
 
 
 def _share_reason(result: StudyResult) -> str:

@@ -22,6 +22,23 @@ METHOD_NAMES = {
 
 MOST_WORDS = 40
 
+LABELS = {
+    "works": "It works",
+    "does_not": "It does not work",
+    "cannot_tell": "We cannot tell",
+    "too_early": "Too early to tell",
+}
+
+TENTATIVE = {"works": "It may work", "does_not": "It may not work"}
+"""The labels of grade C, whose sentence proves nothing either way."""
+
+MIXED = "Mixed: see each KPI"
+
+
+def verdict_label(grade: str, verdict: str) -> str:
+    """Return a verdict in a few words, as careful as its sentence."""
+    return TENTATIVE.get(verdict, LABELS[verdict]) if grade == "C" else LABELS[verdict]
+
 
 def primary_kpi(result: StudyResult) -> Kpi:
     """Return the KPI of the headline analysis."""
@@ -32,6 +49,34 @@ def primary_kpi(result: StudyResult) -> Kpi:
 def priced_kpi(result: StudyResult) -> Kpi:
     """Return the KPI that the money is of."""
     return next(kpi for kpi in result.design.kpi if kpi.id == result.design.valuation[0].kpi)
+
+
+def several_kpis(result: StudyResult) -> bool:
+    """Say whether the analyses are of more than one KPI, so that each number has to name its own."""
+    return len({one.kpi for one in result.design.analysis}) > 1
+
+
+def no_money(result: StudyResult) -> tuple[str, str]:
+    """Return in a few words that there is no money, and why: not asked for, too early, or not allowed."""
+    design, reason = result.design, result.roi_reason
+    if not design.valuation or not design.cost or design.finance is None:
+        return "No money stated", reason
+    if result.linked.too_early:
+        return "Too early", reason
+    kpi = priced_kpi(result)
+    # The reason is written where KPIs go by their id; a reader knows their labels.
+    return "Not allowed", reason.replace(f" of {kpi.id} ", f" of {kpi.label} ")
+
+
+def worthwhile(kpi: Kpi, unit: str | None = None) -> str:
+    """Return the smallest worthwhile effect in words, without its sign; nothing where the design declares none."""
+    smallest = kpi.minimum_worthwhile_effect
+    if smallest is None:
+        return ""
+    if kpi.scale == "log":
+        better = abs(smallest) if kpi.direction == "higher" else -abs(smallest)
+        return percent(abs(math.expm1(better)))
+    return f"{number(abs(smallest))} {step_unit(kpi) if unit is None else unit}".rstrip()
 
 
 def units(result: StudyResult, count: int) -> str:
@@ -167,7 +212,11 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
             "but does not disprove it.",
         }[grade]
     if verdict == "does_not":
-        lies = f"did not improve {kpi} by a worthwhile amount: the effect lies {_ends(estimate, 'effect', level, unit)}"
+        least = worthwhile(primary_kpi(result), unit)
+        lies = (
+            f"did not improve {kpi} by a worthwhile amount (at least {least}): the effect lies "
+            f"{_ends(estimate, 'effect', level, unit)}"
+        )
         return f"If the comparison holds, {program} {lies}." if grade == "C" else f"{_capital(program)} {lies}."
     return (
         f"We cannot tell whether {program} changed {kpi}, which {expected}: the effect may lie anywhere "

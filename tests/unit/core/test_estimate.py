@@ -141,7 +141,7 @@ def test_vcov_by_clusters_of_another_length_is_refused(estimate: Estimate) -> No
     assert "one cluster code per row" in error.value.remedy
 
 
-def test_percent_on_the_linear_scale_divides_by_the_untrained_level(estimate: Estimate) -> None:
+def test_percent_on_the_linear_scale_divides_effect_and_change_by_their_levels(estimate: Estimate) -> None:
     percent = estimate.percent()
     panel = make()
     after = panel.observations.outcome[1:20:2].mean()  # the ten trained in the follow-up
@@ -150,9 +150,9 @@ def test_percent_on_the_linear_scale_divides_by_the_untrained_level(estimate: Es
     assert percent.interval.kind == "bounded"
     assert percent.estimate in percent.interval
     assert (percent.interval.method, percent.reason) == ("fieller", "")
-    assert estimate.percent(term="change").estimate == pytest.approx(
-        estimate.value("change") / (after - estimate.value("effect"))
-    )
+    before = panel.observations.outcome[0:20:2].mean()
+    assert estimate.percent(term="change").estimate == pytest.approx(estimate.value("change") / before)
+    assert estimate.percent(term="background").estimate == pytest.approx(estimate.value("background") / before)
 
 
 def test_percent_on_the_log_scale_transforms_the_interval() -> None:

@@ -374,3 +374,27 @@ def test_a_variance_by_unit_is_refused_under_coarser_clusters(variance: Any) -> 
         at.did(clustered, baseline=[0], followup=[1], variance=variance)
     assert "(11 units in 4 clusters)" in error.value.what
     assert "'CR1' or 'CR2'" in error.value.remedy
+
+
+def test_one_site_with_all_trained_has_no_variance_however_many_other_sites_there_are() -> None:
+    sites = {"a": (4, 8)} | {f"s{number}": (0, 1) for number in range(149)}
+    estimate = at.did(teams(sites), baseline=[0], followup=[1])
+    assert np.isnan(estimate.std_error("effect"))
+    assert at.attribution_factor(estimate, draws=39).draws is None
+
+
+def test_cr2_is_refused_where_unit_weights_differ() -> None:
+    frame = months()
+    frame["weight"] = 1.0 + frame["person"] % 2
+    weighted = Panel.from_frame(frame, unit="person", period="month", outcome="sales", adopted="start", weight="weight")
+    with pytest.raises(MethodError, match="unit weights differ"):
+        at.did(weighted, baseline=[0, 1], followup=[3, 4], variance="CR2")
+
+
+def test_a_unit_left_out_does_not_make_an_undefined_variance_look_exact() -> None:
+    rows = [(f"t{u}", t, 5.1 + 2.0 * t, 1) for u in range(6) for t in (0, 1)]
+    rows += [(f"c{u}", t, 3.3 + 1.0 * t, None) for u in range(6) for t in (0, 1)]
+    rows += [("always", t, 1e9, 0) for t in (0, 1)]
+    estimate = at.did(panel(rows), baseline=[0], followup=[1])
+    assert np.isnan(estimate.std_error("effect"))
+    assert estimate.percent().reason == "the variance of the effect is undefined"

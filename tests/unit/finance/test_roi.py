@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -120,13 +122,13 @@ def test_a_harmful_effect_never_pays_back() -> None:
     money = at.roi(hires(-3.0), costs=LEDGER, value_per_unit=250.0)
     assert money.attributed_benefit.estimate == pytest.approx(-300_000)
     assert np.isnan(money.payback_periods.estimate)
-    assert money.payback_periods.reason == "never: the estimated effect brings no benefit"
+    assert money.payback_periods.reason == "the measured benefit does not cover the cost"
     assert money.payback_periods.high == np.inf
     assert money.probability_net_positive == 0.0
 
 
 def test_an_effect_within_noise_may_never_pay_back() -> None:
-    money = at.roi(hires(0.5, n=12), costs=LEDGER, value_per_unit=250.0)
+    money = at.roi(hires(0.5, n=12), costs=at.cost_ledger({"content": 1.0}, currency="USD"), value_per_unit=250.0)
     assert money.payback_periods.high == np.inf
     assert np.isfinite(money.payback_periods.low)
 
@@ -217,3 +219,38 @@ def test_tidy_has_a_row_per_quantity() -> None:
     assert repr(money).startswith("Roi(net benefit 50,000 USD [")
     assert "ROI 9.1% [" in repr(money)
     assert "<caption>Return in USD, 95% intervals from joint draws</caption>" in money._repr_html_()
+
+
+def test_nothing_is_projected_into_the_payback() -> None:
+    # The one measured period earns 600,000: a cost of 700,000 is not earned back in it.
+    ledger = at.cost_ledger({"content": 700_000}, currency="USD")
+    money = at.roi(hires(6.0), costs=ledger, value_per_unit=250.0)
+    assert np.isnan(money.payback_periods.estimate)
+    assert money.payback_periods.reason == "the measured benefit does not cover the cost"
+
+
+def test_too_few_draws_give_a_point_without_an_interval() -> None:
+    factor = at.attribution_factor(hires(6.0).estimate, draws=19)
+    money = at.roi(factor, costs=LEDGER, value_per_unit=250.0)
+    assert np.isnan([money.net_benefit.low, money.net_benefit.high, money.probability_net_positive]).all()
+    assert "19 draws are too few" in money.net_benefit.reason
+
+
+def test_the_break_even_share_takes_the_ends_of_the_change() -> None:
+    factor = at.attribution_factor(hires(6.0).estimate, draws=1999)
+    certain = at.roi(factor, costs=LEDGER, value_per_unit=250.0)
+    change, needed = factor.estimate.interval(term="change"), certain.break_even_effect.estimate
+    found = certain.break_even_factor
+    assert [found.low, found.high] == pytest.approx(sorted([needed / change.low, needed / change.high]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        (lambda: at.roi(hires(6.0).estimate, costs=LEDGER, value_per_unit=1.0), "at.attribution_factor"),
+        (lambda: at.roi(hires(6.0), costs={"content": 1.0}, value_per_unit=1.0), "at.cost_ledger"),
+    ],
+)
+def test_what_is_passed_by_mistake_is_named(call: Callable[[], object], remedy: str) -> None:
+    with pytest.raises(at.AttributionError, match=re.escape(remedy)):
+        call()
