@@ -27,8 +27,11 @@ DATASETS: Mapping[str, str] = {
 CHECKS: Mapping[str, str] = {
     "baseline_equivalence": "attribution.checks.baseline:baseline_equivalence",
     "pre_periods": "attribution.checks.baseline:pre_periods",
+    "launch": "attribution.checks.launch:launch",
     "clusters_per_arm": "attribution.checks.clusters:clusters_per_arm",
+    "standard_error": "attribution.checks.clusters:standard_error",
     "other_interventions": "attribution.checks.confounding:other_interventions",
+    "contamination": "attribution.checks.confounding:contamination",
     "units_lost": "attribution.checks.losses:units_lost",
     "observation_gap": "attribution.checks.losses:observation_gap",
     "share_estimable": "attribution.checks.share:share_estimable",
@@ -37,6 +40,9 @@ CHECKS: Mapping[str, str] = {
     "cost_categories": "attribution.checks.money:cost_categories",
     "illustrative_money": "attribution.checks.money:illustrative_money",
 }
+
+ONCE_A_STUDY = ("learner_time", "cost_categories", "illustrative_money")
+"""Checks that look at the money alone: one finding each, however many primary analyses there are."""
 
 FROM_DESIGN = ("baseline", "followup", "variance")
 """Parameters that a design fills from `[timing]` and `[inference]` unless an analysis states its own."""

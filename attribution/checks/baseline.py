@@ -25,7 +25,7 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
     """Compare the arms at baseline, KPI and declared covariates, in standard deviations."""
     panel, estimate = evidence.panel, evidence.estimate
     if panel is None or estimate is None:
-        return EQUIVALENCE.skipped("no data to compare the arms at baseline")
+        return EQUIVALENCE.waits(evidence, "no data to compare the arms at baseline")
     if not estimate.n.control.units:
         return EQUIVALENCE.skipped(f"{estimate.method} has no comparison")
     table = baseline_balance(panel, estimate)

@@ -1,8 +1,11 @@
-"""Are there enough independent clusters in each arm to know how sure we are?"""
+"""Are there enough independent clusters in each arm to know how sure we are, and is there a standard error at all?"""
 
 from __future__ import annotations
 
+import numpy as np
+
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 
 CLUSTERS = Rule(
@@ -11,12 +14,18 @@ CLUSTERS = Rule(
     "MacKinnon, Nielsen & Webb (2023), Cluster-robust inference",
 )
 
+STANDARD_ERROR = Rule(
+    "standard_error",
+    "the effect and the observed change have a standard error above 0",
+    "docs/methods/did.md: variance",
+)
+
 
 def clusters_per_arm(evidence: Evidence) -> Finding:
     """Count the clusters of each arm: the unit of inference is the cluster of assignment."""
     estimate = evidence.estimate
     if estimate is None:
-        return CLUSTERS.skipped("no data to count clusters in")
+        return CLUSTERS.waits(evidence, "no data to count clusters in")
     counts = {"trained": estimate.n.trained.clusters}
     if estimate.n.control.units:
         counts["control"] = estimate.n.control.clusters
@@ -26,7 +35,8 @@ def clusters_per_arm(evidence: Evidence) -> Finding:
         return CLUSTERS.finding(
             "fail",
             observed,
-            "an arm of one cluster has no variance: the standard error is undefined, and nothing says how sure we are",
+            f"{_single_arms(estimate)} one cluster alone: what is particular to it cannot be told from the rest, and its "
+            "variance is undefined",
             "train (or compare with) more than one site, team or person, or report the observed change alone",
         )
     if least < 5:
@@ -44,3 +54,37 @@ def clusters_per_arm(evidence: Evidence) -> Finding:
             "add clusters to the smaller arm, or read the interval with care",
         )
     return CLUSTERS.finding("pass", observed, "there are enough clusters in each arm")
+
+
+def standard_error(evidence: Evidence) -> Finding:
+    """Require a standard error of the effect and of the observed change: a variance of 0 is none, whatever it seems."""
+    estimate = evidence.estimate
+    if estimate is None:
+        return STANDARD_ERROR.waits(evidence, "no data to estimate from")
+    found = {term: estimate.std_error(term) for term in ("effect", "change") if term in estimate.terms}
+    undefined = [term for term, error in found.items() if np.isnan(error)]
+    observed = ", ".join(f"{term} {'undefined' if np.isnan(error) else f'{error:.3g}'}" for term, error in found.items())
+    if not undefined:
+        return STANDARD_ERROR.finding("pass", observed, "the standard errors are defined")
+    which = f"the standard error of the {' and the '.join(undefined)} is undefined"
+    if _single_arms(estimate):
+        return STANDARD_ERROR.finding(
+            "fail",
+            observed,
+            f"{which}, as {_single_arms(estimate)} one cluster alone: nothing says how sure we are",
+            "train (or compare with) more than one site, team or person, or report the observed change alone",
+        )
+    whose = "trained unit" if undefined == ["change"] or not estimate.n.control.units else "unit of either arm"
+    return STANDARD_ERROR.finding(
+        "fail",
+        observed,
+        f"{which}: every {whose} changed alike, so that the KPI column may be constant or mis-joined",
+        "look at the KPI of these units in both windows, and join the column anew",
+    )
+
+
+def _single_arms(estimate: Estimate) -> str:
+    """Return which arms are of one cluster, as the beginning of a sentence; empty where none is."""
+    arms = {"the trained": estimate.n.trained, "the comparison": estimate.n.control}
+    single = [name for name, arm in arms.items() if arm.clusters == 1]
+    return f"{' and '.join(single)} {'are each' if len(single) > 1 else 'is'}" if single else ""

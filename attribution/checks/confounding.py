@@ -1,4 +1,4 @@
-"""Did anything else happen to one arm and not to the other?"""
+"""Did anything else happen to one arm and not to the other, or the training to both?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ OTHERS = Rule(
     "What Works Clearinghouse (2022), Handbook 5.0: confounding factors",
 )
 
+CONTAMINATION = Rule(
+    "contamination",
+    "nobody of the comparison was trained or helped by those who were",
+    "Shadish, Cook & Campbell (2002), Experimental and Quasi-Experimental Designs: treatment diffusion",
+)
+
+_ARMS = {"trained": "the trained arm", "control": "the comparison"}
+
 
 def other_interventions(evidence: Evidence) -> Finding:
     """Look for a factor that coincides with an arm: a declared intervention, or a single site or manager."""
@@ -21,29 +29,50 @@ def other_interventions(evidence: Evidence) -> Finding:
     if design is None:
         return OTHERS.skipped("no design declares other interventions")
     single = _single_groups(evidence)
-    whole = [one.name for one in design.other_intervention if one.arm != "both" and one.share >= 1.0]
+    one_sided = [one for one in design.other_intervention if one.arm != "both"]
+    whole = [f"{one.name} reached all of {_ARMS[one.arm]}" for one in one_sided if one.share >= 1.0]
     if single or whole:
-        factors = "; ".join([*single, *(f"{name} reached all of one arm" for name in whole)])
+        factors = [*single, *whole]
         return OTHERS.finding(
             "fail",
-            factors,
-            "its effect cannot be told from the training's",
+            "; ".join(factors),
+            f"{' and '.join(factors)}: {'its' if len(factors) == 1 else 'their'} effect cannot be told from the training's",
             "compare with units it reached as well, or leave out the units it coincides with",
         )
-    uneven = [f"{one.name} ({one.arm}, {one.share:.0%})" for one in design.other_intervention if one.arm != "both"]
+    uneven = [one for one in one_sided if one.share > 0]
     if uneven:
+        reached = " and ".join(f"{one.name} reached {one.share:.0%} of {_ARMS[one.arm]}" for one in uneven)
         return OTHERS.finding(
             "warn",
-            "; ".join(uneven),
-            "part of the effect may be another intervention's",
+            "; ".join(f"{one.name} ({one.arm}, {one.share:.0%})" for one in uneven),
+            f"{reached}, not the other: part of the effect may be {'its' if len(uneven) == 1 else 'theirs'}",
             "show the effect without the units it reached, or argue in the limits why it does not touch the KPI",
         )
     count = len(design.other_intervention)
     return OTHERS.finding(
         "pass",
-        f"{count} declared, on both arms" if count else "none declared",
+        f"{count} declared, none on one arm alone" if count else "none declared",
         "no other intervention is declared for one arm alone" if count else "the design declares no other intervention",
     )
+
+
+def contamination(evidence: Evidence) -> Finding:
+    """Report the share of the comparison that was trained or helped all the same: it hides a part of the effect."""
+    design, estimate = evidence.design, evidence.estimate
+    share = None if design is None else design.assignment.contamination
+    if share is None:
+        return CONTAMINATION.skipped("no design says how much of the comparison was trained or helped all the same")
+    if estimate is not None and not estimate.n.control.units:
+        return CONTAMINATION.skipped(f"{estimate.method} has no comparison")
+    observed = f"{100 * share:.3g}% declared"
+    if share > 0:
+        return CONTAMINATION.finding(
+            "warn",
+            observed,
+            f"{100 * share:.3g}% of the comparison were trained or helped all the same: the effect is diluted",
+            "name in the limits who was exposed; compare with units that were not, or show the effect without them",
+        )
+    return CONTAMINATION.finding("pass", observed, "nobody of the comparison was trained or helped")
 
 
 def _single_groups(evidence: Evidence) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,7 +47,11 @@ class Rule:
         """Return the finding that says why the rule could not be applied."""
         return self.finding("skipped", "", reason)
 
+    def waits(self, evidence: Evidence, reason: str) -> Finding:
+        """Return the finding of a rule that needs an estimate: for want of data, with `reason`, or of a follow-up."""
+        return self.skipped(reason if evidence.panel is None else "the follow-up is not over")
 
-def review_evidence(evidence: Evidence) -> tuple[Finding, ...]:
-    """Apply every check of the registry, in its order."""
-    return tuple(load(CHECKS, name, kind="check")(evidence) for name in CHECKS)
+
+def review_evidence(evidence: Evidence, checks: Iterable[str] = tuple(CHECKS)) -> tuple[Finding, ...]:
+    """Apply the named checks of the registry, by default every one, in their order."""
+    return tuple(load(CHECKS, name, kind="check")(evidence) for name in checks)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
+from attribution.core.flow import Flow
 
 LOST = Rule(
     "units_lost",
-    "at most 5% of the trained without a KPI in both windows",
+    "at most 5% of either arm without a KPI in both windows",
     "house rule: the effect speaks for the measured units alone",
 )
 
@@ -19,41 +20,52 @@ GAP = Rule(
 
 
 def units_lost(evidence: Evidence) -> Finding:
-    """Count trained units that were not measured in both windows, and everybody else left out."""
+    """Count the units of each arm that were not measured in both windows, and everybody else left out."""
     estimate = evidence.estimate
     if estimate is None:
-        return LOST.skipped("no data to count units in")
+        return LOST.waits(evidence, "no data to count units in")
     flow = estimate.n
-    measured, trained = flow.trained.units, flow.trained_in_window
-    lost = trained - measured
-    compared = f"{flow.control.units} compared, {flow.units_left_out} left out in all"
-    observed = f"{measured} of {trained} trained measured, {compared}"
+    measured, compared = flow.trained.units, flow.control.units
+    lost, silent = _without_kpi(flow, "trained"), _without_kpi(flow, "never trained", "trained later")
+    trained, others = measured + lost, compared + silent
+    arms = f"{measured} of {trained} trained" + (f" and {compared} of {others} compared" if others else "")
+    observed = f"{arms} measured, {flow.units_left_out} left out in all"
+    if evidence.panel is not None and evidence.panel.counts.switched_off:
+        observed += f"; {evidence.panel.counts.switched_off} stop being marked as trained after they started"
+    known = []
     if lost > 0.05 * trained:
-        return LOST.finding(
-            "warn",
-            observed,
-            f"the effect speaks for {measured} of the {trained} trained; nothing is known about the other {lost}",
-            "find the missing KPI values, or say whom the result speaks for",
-        )
-    return LOST.finding(
-        "pass", observed, "nearly all trained units are measured" if lost else "all trained are measured"
-    )
+        known.append(f"the effect speaks for {measured} of the {trained} trained; nothing is known about the other {lost}")
+    if silent > 0.05 * others:
+        known.append(f"the comparison is {compared} of {others} units; the other {silent} have no KPI in both windows")
+    if known:
+        remedy = "find the missing KPI values, or say whom the result speaks for"
+        return LOST.finding("warn", observed, ", and ".join(known), remedy)
+    everyone = "all units are measured" if not lost + silent else "nearly all units are measured"
+    return LOST.finding("pass", observed, f"{everyone} in both windows")
+
+
+def _without_kpi(flow: Flow, *arms: str) -> int:
+    """Return how many units of an arm did not enter for want of KPI values, whatever else left others out."""
+    return sum(part.units for part in flow.left_out if part.arm in arms and "KPI value" in part.reason)
 
 
 def observation_gap(evidence: Evidence) -> Finding:
     """Compare the share of units observed by arm, period by period."""
     estimate = evidence.estimate
     if estimate is None:
-        return GAP.skipped("no data to compare observation in")
+        return GAP.waits(evidence, "no data to compare observation in")
     if not estimate.n.control.units:
         return GAP.skipped(f"{estimate.method} has no comparison")
-    gap, period = estimate.n.coverage.largest_gap()
+    coverage = estimate.n.coverage
+    gap, period = coverage.largest_gap()
     observed = f"largest gap {100 * gap:.0f} points" + (f", in {period}" if gap else "")
     if gap > 0.10 + 1e-9:
+        place = coverage.periods.index(period)
         return GAP.finding(
             "warn",
             observed,
-            "one arm is missing more often than the other in a period; the effect takes it as missing at random",
+            f"the KPI of {period} is known for {coverage.trained[place]:.0%} of the trained and "
+            f"{coverage.control[place]:.0%} of the comparison; the effect takes the rest as missing at random",
             "find out who is missing and why; leave the period out if it cannot be mended",
         )
     return GAP.finding("pass", observed, "both arms are observed alike")

@@ -37,7 +37,7 @@ def learner_time(evidence: Evidence) -> Finding:
     amount = sum(line.amount for line in lines)
     if amount == 0 and not any(line.reason for line in lines):
         return LEARNER.finding(
-            "fail", "0 without a reason", "learner time is declared zero without a reason", "say why"
+            "fail", "0 without a reason", "learner time is declared zero without a reason", "say why, or add its cost"
         )
     return LEARNER.finding("pass", f"{amount:,.0f} {ledger.currency}", "learner time is among the costs")
 
@@ -51,8 +51,8 @@ def cost_categories(evidence: Evidence) -> Finding:
     if missing:
         return CATEGORY.finding(
             "warn",
-            f"no line for {', '.join(missing)}",
-            "the total may be too low",
+            f"{len(missing)} of {len(CATEGORIES)} categories without a line",
+            f"the cost total may be too low: no line for {', '.join(missing)}",
             "add each with its amount, or as 0 with the reason",
         )
     return CATEGORY.finding("pass", f"{len(ledger.lines)} lines", "every category is declared")

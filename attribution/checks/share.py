@@ -18,7 +18,7 @@ def share_estimable(evidence: Evidence) -> Finding:
     """Say whether the share has a bounded confidence set."""
     factor = evidence.factor
     if factor is None:
-        return ESTIMABLE.skipped("no data to estimate a share from")
+        return ESTIMABLE.waits(evidence, "no data to estimate a share from")
     if "effect" not in factor.estimate.terms:
         return ESTIMABLE.skipped(factor.reason)
     if factor.estimable:
@@ -37,7 +37,9 @@ def share_estimable(evidence: Evidence) -> Finding:
 
 def draws_failed(evidence: Evidence) -> Finding:
     """Count bootstrap draws that could not be computed."""
-    if evidence.factor is None or evidence.factor.raw_draws is None:
+    if evidence.factor is None:
+        return FAILED.waits(evidence, "no data to draw from")
+    if evidence.factor.raw_draws is None:
         return FAILED.skipped("there are no bootstrap draws")
     draws = evidence.factor.raw_draws
     share = draws.failed / len(draws)
@@ -46,7 +48,7 @@ def draws_failed(evidence: Evidence) -> Finding:
         return FAILED.finding(
             "fail",
             observed,
-            "too many resamples empty an arm or a period for the draws to be trusted",
+            f"{100 * share:.0f}% of the bootstrap's resamples empty an arm or a period: too many to trust its draws",
             "add clusters to the smaller arm, or leave out periods that few were observed in",
         )
     return FAILED.finding("pass", observed, "the draws succeeded")

@@ -58,7 +58,8 @@ class Flow:
 
     Rows add up: those of both arms and of `left_out` are all rows read. `trained_in_window` counts all units that
     adopted between the windows, measured or not: costs are theirs. `later` counts controls that adopt after the
-    last follow-up period, by period.
+    last follow-up period, by period. `composition` is the part of the main term, in KPI units, that comes from which
+    comparison units were observed in which period, where these differ in level; 0 on complete windows.
     """
 
     trained: ArmCount
@@ -69,6 +70,7 @@ class Flow:
     trained_in_window: int
     coverage: Coverage
     later: tuple[tuple[str, int], ...] = ()
+    composition: float = 0.0
     unit: str = "unit"
 
     def tidy(self) -> pd.DataFrame:

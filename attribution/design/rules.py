@@ -18,7 +18,7 @@ from attribution.design.schema import (
     Timing,
     Valuation,
 )
-from attribution.design.windows import window_problems
+from attribution.design.windows import baseline_problems, followup_problems, order_problems
 from attribution.errors import Problem
 from attribution.registry import DATASETS
 
@@ -96,8 +96,15 @@ def _primary_analyses(draft: Draft) -> Iterator[Problem]:
 
 
 def _timing(draft: Draft) -> Iterator[Problem]:
-    for key, timing in draft.rows(Timing, "launch", "baseline", "followup", "washout", "anticipation"):
-        yield from window_problems(key, timing)
+    # Each rule asks for its own keys, so that a faulty one does not silence the others. A washout or an anticipation that
+    # cannot be read counts as 0, its default.
+    lengths = {key: timing.period for key, timing in draft.rows(Timing, "period")}
+    for key, timing in draft.rows(Timing, "baseline", "followup"):
+        yield from order_problems(key, timing.baseline, timing.followup)
+    for key, timing in draft.rows(Timing, "launch", "baseline"):
+        yield from baseline_problems(key, timing.launch, timing.baseline, timing.anticipation, lengths.get(key))
+    for key, timing in draft.rows(Timing, "launch", "followup"):
+        yield from followup_problems(key, timing.launch, timing.followup, timing.washout, lengths.get(key))
 
 
 def _outcomes_without_money(draft: Draft) -> Iterator[Problem]:
@@ -149,6 +156,13 @@ def _valuations(draft: Draft) -> Iterator[Problem]:
                 yield Problem(f"{key}.{name}", what, f"add {name}, or say illustrative = true")
 
 
+def _one_value(draft: Draft) -> Iterator[Problem]:
+    priced = list(dict.fromkeys(row.kpi for _, row in draft.rows(Valuation, "kpi")))
+    if len(priced) > 1:
+        what = f"found values of {len(priced)} KPIs ({', '.join(map(echo, priced))}), expected the value of one"
+        yield Problem("valuation", what, "price one KPI; report the others beside it, without money")
+
+
 def _value_of_scale(key: str, row: Valuation, kpi: Kpi) -> Iterator[Problem]:
     log = kpi.scale == "log"
     if log and row.value_per_unit is not None:
@@ -195,6 +209,7 @@ RULES: tuple[Rule, ...] = (
     _outcomes_without_money,
     _money_is_whole,
     _valuations,
+    _one_value,
     _costs,
 )
 

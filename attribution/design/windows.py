@@ -3,35 +3,73 @@
 from __future__ import annotations
 
 import datetime
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
-from attribution.core.periods import Label, parse_label
+from attribution.core.periods import Label, PeriodLength, Periods, ordinals, parse_label, period_end, period_start
 from attribution.design.messages import echo
 from attribution.design.schema import Timing
-from attribution.errors import Problem
+from attribution.errors import DataError, Problem
 
 Written = int | datetime.date | str
 
 
-def window_problems(key: str, timing: Timing) -> Iterator[Problem]:
-    """Yield the faults of `[timing]`.
+def baseline_problems(
+    key: str, launch: Written, baseline: Sequence[Written], anticipation: int, length: PeriodLength | None
+) -> Iterator[Problem]:
+    """Yield the faults of a baseline that does not end before the launch, or before people could anticipate it.
 
-    Labels are compared where they are of one kind: integers, dates, or quarters or months in text. What needs the
-    periods of the data (other text, a washout counted in months) is checked when the design meets its data.
+    Labels are compared where they are integers, have a place in the calendar (given the `length` of a period), or are of
+    one kind. What needs the periods of the data is checked when the design meets them.
     """
-    yield from order_problems(key, timing.baseline, timing.followup)
-    launch = timing.launch
-    before, after = _latest(timing.baseline), _latest(timing.followup)
-    if before is not None and _earlier(launch, before, or_same=True):
-        what = f"found the launch {echo(launch)} not after the last baseline period {echo(before)}, expected after it"
+    last = _latest(baseline)
+    if last is None:
+        return
+    if _is_over(last, launch, length) is False:
+        what = f"found the launch {echo(launch)} not after the last baseline period {echo(last)}, expected after it"
         yield Problem(f"{key}.launch", what, "end the baseline before the launch")
-    if after is not None and _earlier(after, launch):
-        what = f"found the launch {echo(launch)} after the last follow-up period {echo(after)}, expected it by then"
+    elif anticipation and isinstance(launch, int) and isinstance(last, int) and last >= launch - anticipation:
+        what = (
+            f"found the baseline until {last}, expected until {launch - anticipation - 1} "
+            f"(launch {launch}, anticipation {anticipation})"
+        )
+        yield Problem(f"{key}.baseline", what, "end the baseline earlier, or shorten the anticipation")
+
+
+def followup_problems(
+    key: str, launch: Written, followup: Sequence[Written], washout: int, length: PeriodLength | None
+) -> Iterator[Problem]:
+    """Yield the faults of a follow-up that starts before the launch, or during the washout; see `baseline_problems`."""
+    first, last = _earliest(followup), _latest(followup)
+    if first is None or last is None:
+        return
+    if _is_over(last, launch, length):
+        what = f"found the launch {echo(launch)} after the last follow-up period {echo(last)}, expected it by then"
         yield Problem(f"{key}.launch", what, "follow up until after the launch")
-    if isinstance(launch, int):
-        yield from _distances(key, timing, launch)
+    elif isinstance(launch, int) and isinstance(first, int) and first < launch + washout:
+        what = f"found the follow-up from {first}, expected from {launch + washout} (launch {launch}, washout {washout})"
+        yield Problem(f"{key}.followup", what, "begin the follow-up later, or shorten the washout")
+    elif _is_over(first, launch, length):
+        what = f"found the follow-up from {echo(first)}, before the launch {echo(launch)}; expected from then on"
+        yield Problem(f"{key}.followup", what, "begin the follow-up with the period of the launch, or later")
+
+
+def launch_code(timing: Timing, periods: Periods) -> int | None:
+    """Return the code of the first period of the data that is not over before the launch; their number if all are.
+
+    None where the periods are counters and the launch is a date, which do not compare. Raises `DataError` for a launch
+    that has no place in the calendar of the data.
+    """
+    launch, length = timing.launch, timing.period
+    if periods.kind == "integer" and isinstance(launch, int):
+        return int(np.searchsorted(ordinals(periods.labels), launch, side="left"))
+    if periods.kind == "integer" and length != "year":
+        return None
+    day = launch if type(launch) is datetime.date else period_start(launch, length)
+    return bisect_left(range(len(periods)), day, key=lambda code: period_end(periods.labels[code], length))
 
 
 def order_problems(key: str, baseline: Sequence[Written], followup: Sequence[Written]) -> Iterator[Problem]:
@@ -52,20 +90,16 @@ def order_problems(key: str, baseline: Sequence[Written], followup: Sequence[Wri
         yield Problem(f"{key}.followup", what, "put every baseline period before every follow-up period")
 
 
-def _distances(key: str, timing: Timing, launch: int) -> Iterator[Problem]:
-    before, after = _latest(timing.baseline), _earliest(timing.followup)
-    if isinstance(after, int) and after < launch + timing.washout:
-        what = (
-            f"found the follow-up from {after}, expected from {launch + timing.washout} "
-            f"(launch {launch}, washout {timing.washout})"
-        )
-        yield Problem(f"{key}.followup", what, "begin the follow-up later, or shorten the washout")
-    if timing.anticipation and isinstance(before, int) and before >= launch - timing.anticipation:
-        what = (
-            f"found the baseline until {before}, expected until {launch - timing.anticipation - 1} "
-            f"(launch {launch}, anticipation {timing.anticipation})"
-        )
-        yield Problem(f"{key}.baseline", what, "end the baseline earlier, or shorten the anticipation")
+def _is_over(period: Written, launch: Written, length: PeriodLength | None) -> bool | None:
+    """Say whether a period ends before the launch, which may fall inside a period; None where they do not compare."""
+    if length is not None and not (isinstance(period, int) and isinstance(launch, int)):
+        try:
+            day = launch if type(launch) is datetime.date else period_start(launch, length)
+            return period_end(period, length) < day
+        except DataError:
+            pass  # not a place in the calendar: labels of one kind still have an order
+    one, other = parse_label(period), parse_label(launch)
+    return bool(one < other) if _comparable(one, other) else None  # type: ignore[operator]
 
 
 def _identity(period: Written) -> object:
@@ -79,12 +113,12 @@ def _comparable(one: Label | None, other: Label | None) -> bool:
     return one is not None and type(one) is type(other)
 
 
-def _earlier(one: Written, other: Written, *, or_same: bool = False) -> bool:
+def _earlier(one: Written, other: Written) -> bool:
     """Say whether a period is known to be earlier than another."""
     first, second = parse_label(one), parse_label(other)
     if not _comparable(first, second):
         return False
-    return bool(first < second or (or_same and first == second))  # type: ignore[operator]
+    return bool(first < second)  # type: ignore[operator]
 
 
 def _earliest(window: Sequence[Written]) -> Written | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -56,6 +57,7 @@ def estimate_windows(
     if flow.later:
         later = ", ".join(f"{count} in {period}" for period, count in flow.later)
         notes.append(f"controls include {sum(count for _, count in flow.later)} units that adopt later ({later})")
+    flow = replace(flow, composition=float(reduced.composition @ matrix[:, 0]))
     if not reduced.complete:
         reference = ARM_NAMES[1] if controls is not None else ARM_NAMES[0]
         notes.append(f"periods are missing: each is freed of the {reference} arm's deviation before window means")

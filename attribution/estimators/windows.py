@@ -83,6 +83,7 @@ class Reduction:
     in_window: NDArray[np.int8]
     outcome_range: tuple[float, float]
     observed: NDArray[np.int64] = field(repr=False)
+    composition: Floats = field(repr=False)
 
     @property
     def complete(self) -> bool:
@@ -138,6 +139,7 @@ def reduce_windows(panel: Panel, before: Window, after: Window, arms: Arms, *, c
     arm_weight = _arm_weight(arm, weight, n_arms)
     raw, shift = np.zeros((n_units, 2)), np.zeros((n_units, 2))
     influence = np.zeros((n_units, 2 * n_arms))
+    composition = np.zeros(2 * n_arms)
     extra, adjusted = [], [0, 0]
     for window in (0, 1):
         inside = in_window[period] == window
@@ -150,12 +152,12 @@ def reduce_windows(panel: Panel, before: Window, after: Window, arms: Arms, *, c
             continue
         adjusted[window] = len(codes)
         wp = np.searchsorted(codes, period[inside])
-        part = _missing_periods(
-            wu, wp, wy, len(codes), size, weight, arm, clusters, n_clusters, n_arms, reference, arm_weight
-        )
+        arms_of = (arm, clusters, n_clusters, n_arms, reference, arm_weight)
+        part = _missing_periods(wu, wp, wy, len(codes), size, weight, *arms_of, raw[:, window])
         extra.append(part.sums)
         shift[:, window] = part.shift
         influence[:, window::2] -= part.influence
+        composition[window::2] = part.composition
     direct, sums = _levels(raw, raw - shift, weight, arm, arm_weight, clusters, n_clusters, n_arms)
     return Reduction(
         entering=entering,
@@ -173,6 +175,7 @@ def reduce_windows(panel: Panel, before: Window, after: Window, arms: Arms, *, c
         in_window=in_window,
         outcome_range=_range(outcome, center),
         observed=_observed(unit, period, arm, n_arms, n_periods),
+        composition=composition,
     )
 
 
@@ -215,6 +218,7 @@ def _complete(
         in_window=in_window,
         outcome_range=(float(entered.min()), float(entered.max())),
         observed=observed,
+        composition=np.zeros(2 * n_arms),
     )
 
 
@@ -225,6 +229,7 @@ class _Adjustment:
     shift: Floats
     influence: Floats
     sums: Floats
+    composition: Floats
 
 
 def _missing_periods(
@@ -240,8 +245,13 @@ def _missing_periods(
     n_arms: int,
     reference: NDArray[np.bool_],
     arm_weight: Floats,
+    raw: Floats,
 ) -> _Adjustment:
-    """Take each period's deviation of the reference arm out of the window means of all units."""
+    """Take each period's deviation of the reference arm out of the window means of all units.
+
+    `composition[n_arms]` is how far each arm's level moves because the comparison units observed in a period differ in
+    level from those absent: a deviation of who was there, which the rule cannot tell from one of the period.
+    """
     n_units = len(weight)
     compared = reference[unit]
     ru, rp, ry = unit[compared], period[compared], outcome[compared]
@@ -253,7 +263,8 @@ def _missing_periods(
     mean = kpi.sum(axis=0) / total
     deviation = mean - mean.mean()
     shift = np.bincount(unit, weights=deviation[period], minlength=n_units) / np.maximum(size, 1)
-    shares, influence = [], np.zeros((n_units, n_arms))
+    level = np.bincount(rp, weights=weight[ru] * (raw - shift)[ru], minlength=n_periods) / total
+    shares, influence, composition = [], np.zeros((n_units, n_arms)), np.zeros(n_arms)
     residual = (ry - mean[rp]) / total[rp]
     for index in range(n_arms):
         mine = arm[unit] == index
@@ -264,7 +275,8 @@ def _missing_periods(
         # The level moves with every comparison value by how much more this arm leans on its period than 1/P.
         lean = share.sum(axis=0) / arm_weight[index] - 1.0 / n_periods
         influence[:, index] = weight * np.bincount(ru, weights=lean[rp] * residual, minlength=n_units)
-    return _Adjustment(shift, influence, np.concatenate([*shares, kpi, mass], axis=1))
+        composition[index] = -lean @ level
+    return _Adjustment(shift, influence, np.concatenate([*shares, kpi, mass], axis=1), composition)
 
 
 def _levels(

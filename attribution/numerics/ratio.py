@@ -41,7 +41,9 @@ class RatioProblem:
         """Return |τ cos θ − Δ sin θ| − t(df(θ))·SE(θ): at most 0 where the ratio tan θ is in the set."""
         contrasts = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
         distance = np.abs(contrasts @ np.array([self.numerator, self.denominator]))
-        layers = np.maximum(contrast_variance(self.covariance, contrasts), 0.0)
+        # Where a variance cancels, what is left of it is rounding of its parts, of either sign.
+        rounding = 1e-15 * contrast_variance(np.abs(self.covariance), np.abs(contrasts))
+        layers = np.maximum(contrast_variance(self.covariance, contrasts), rounding)
         with np.errstate(invalid="ignore"):
             critical = stdtrit(welch_df(layers, self.df), (1 + self.level) / 2)
             width = critical * np.sqrt(layers.sum(axis=1))

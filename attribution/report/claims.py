@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
+from attribution.core.finding import Finding
 from attribution.report import words
 from attribution.report.format import between, money, percent, signed, signed_percent
 from attribution.report.grades import grade_of
@@ -70,7 +72,7 @@ def compile_claim(result: StudyResult) -> Claim:
         others=tuple(sentences[1:]),
         banner=_banner(result),
         tiles=(_changed(result), _effect(result, verdict), _worth(result)),
-        threats=_threats(result),
+        threats=_threats(result, grade.letter),
         interval_note="" if verdict == "too_early" else interval_note(result),
     )
 
@@ -170,35 +172,57 @@ def _effect(result: StudyResult, verdict: Verdict) -> Tile:
         )
     value, interval = estimate.value("effect"), estimate.interval(level)
     shown, ends = words.size(estimate, value, interval, estimate.percent(level))
-    factor = result.factor
+    factor, kpi = result.factor, words.primary_kpi(result)
     of_what = "Share of the log change" if estimate.scale == "log" else "Share of the change"
     if factor.estimable:
         low, high = percent(factor.interval.low), percent(factor.interval.high)
         share = f"{of_what}: {percent(factor.share)} ({between(low, high)}), {words.share_reading(factor)}."
     else:
         share = f"{of_what}: not estimable, {factor.reason}."
-    unit = f" In the KPI's own unit: {signed(value)} {words.step_unit(words.primary_kpi(result))}"
+    named = f"{kpi.label}. " if words.several_kpis(result) else ""
+    unit = f" In the KPI's own unit: {signed(value)} {words.step_unit(kpi)}."
     return Tile(
         title,
         Number(shown, _path(result, "effect")),
         ends,
-        f"{share}{unit}.",
+        f"{named}{share}{unit}{_worthwhile(result, verdict)}",
         allowed=True,
+    )
+
+
+def _worthwhile(result: StudyResult, verdict: Verdict) -> str:
+    """Return the declared smallest worthwhile effect, and whether one that works may still be smaller."""
+    kpi, estimate = words.primary_kpi(result), result.estimate
+    smallest = kpi.minimum_worthwhile_effect
+    if smallest is None:
+        return ""
+    worst, _ = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
+    may_be_less = verdict == "works" and worst < abs(smallest)
+    return (
+        f" Worthwhile is an improvement of at least {words.worthwhile(kpi)}"
+        f"{'; the interval still holds smaller ones' if may_be_less else ''}."
     )
 
 
 def _worth(result: StudyResult) -> Tile:
     title, found = "What it is worth", result.roi
     if found is None:
-        reason = result.roi_reason
-        return Tile(title, Number("No money stated", ""), "", f"{reason[0].upper()}{reason[1:]}.", allowed=False)
+        headline, reason = words.no_money(result)
+        return Tile(title, Number(headline, ""), "", f"{reason[0].upper()}{reason[1:]}.", allowed=False)
     net, ratio = found.net_benefit, found.roi
     width = net.high - net.low
     shown = Number(f"ROI {signed_percent(ratio.estimate)}", "roi.roi.estimate")
     amount = money(net.estimate, found.currency, width=width)
+    caution = " Inputs are illustrative." if _illustrative(result) else ""
+    if _money_gates(result):
+        caution += " A gate about money failed: do not quote it."
     if found.benefit_draws is None:
         return Tile(
-            title, shown, "no interval: the standard error is undefined", f"Net benefit {amount}, a point alone.", True
+            title,
+            shown,
+            "no interval: the standard error is undefined",
+            f"Net benefit {amount}, a point alone.{caution}",
+            allowed=True,
         )
     ends = between(signed_percent(ratio.low), signed_percent(ratio.high))
     low, high = (money(end, found.currency, width=width) for end in (net.low, net.high))
@@ -209,24 +233,35 @@ def _worth(result: StudyResult) -> Tile:
         f"Net benefit{of} {amount} ({between(low, high)}) for {measured} measured, against the costs of all "
         f"{found.trained_in_window} trained. Above zero in {percent(found.probability_net_positive)} of draws."
     )
-    return Tile(title, shown, ends, note + (" Inputs are illustrative." if _illustrative(result) else ""), allowed=True)
+    return Tile(title, shown, ends, f"{note}{caution}", allowed=True)
 
 
-def _threats(result: StudyResult) -> tuple[str, ...]:
+def _money_gates(result: StudyResult) -> tuple[Finding, ...]:
+    """Return the failed gates about money."""
+    rules = {rule.id for rule in (LEARNER, CATEGORY, ILLUSTRATIVE)}
+    # With several primary analyses a finding's id is followed by the analysis in brackets.
+    return tuple(finding for finding in result.gates_failed if finding.id.partition("[")[0] in rules)
+
+
+def _threats(result: StudyResult, grade: str) -> tuple[str, ...]:
     """Return three bullets: the strongest threats, the break-even effect, the next look."""
     ranked = [finding for status in ("fail", "warn") for finding in result.findings if finding.status == status]
     alone = not result.estimate.n.control.units
     known = ("illustrative_money", "share_estimable") if alone else ("illustrative_money",)
+    closing = [line for line in (_break_even(result, grade), _next_look(result)) if line]
+    # What the break-even line says already is not said twice, nor what several primary analyses have in common.
     bullets = [
-        f"{finding.message[0].upper()}{finding.message[1:]}." for finding in ranked if not finding.id.startswith(known)
+        f"{finding.message[0].upper()}{finding.message[1:]}."
+        for finding in ranked
+        if not finding.id.startswith(known) and finding.message not in closing[0]
     ]
+    bullets = list(dict.fromkeys(bullets))
     if alone:
         bullets.insert(0, "Nobody untrained was compared, so that anything else that happened may be the cause.")
-    closing = [line for line in (_break_even(result), _next_look(result)) if line]
     return tuple((bullets[: 3 - len(closing)] or ["No check found a fault in the comparison."]) + closing)
 
 
-def _break_even(result: StudyResult) -> str:
+def _break_even(result: StudyResult, grade: str) -> str:
     if result.roi is None:
         return ""
     needed = result.roi.break_even_effect
@@ -238,13 +273,17 @@ def _break_even(result: StudyResult) -> str:
     else:
         shown = f"{signed(needed.estimate)} {words.step_unit(kpi)}"
     # Judged by the net benefit, whose draws hold the costs' uncertainty too: the tile must not say otherwise.
-    net = result.roi.net_benefit
-    if result.roi.benefit_draws is None:
+    net, gates, proven = result.roi.net_benefit, _money_gates(result), grade in ("A", "B")
+    if gates:
+        reached = f"whether it pays cannot be said: {gates[0].message}"
+    elif result.roi.benefit_draws is None:
         reached = "whether it was reached, these data do not show"
     elif net.low > 0:
-        reached = "it pays, as the whole interval of the net benefit is above 0"
+        pays = "it pays" if proven else "it would pay if the effect is the training's"
+        reached = f"{pays}, as the whole interval of the net benefit is above 0"
     elif net.high < 0:
-        reached = "it does not pay, as the whole interval of the net benefit is below 0"
+        pays = "it does not pay" if proven else "it would not pay even if the effect is the training's"
+        reached = f"{pays}, as the whole interval of the net benefit is below 0"
     else:
         reached = "it may or may not pay, as the interval of the net benefit includes 0"
     return f"Break-even is an effect of {shown}; {reached}."

@@ -180,7 +180,8 @@ def _share_axis(factor: AttributionFactor) -> tuple[float, float]:
 def scenarios(roi: Roi, *, ax: Axes | None = None, label: str | None = None) -> Axes:
     """Draw the net benefit in the three corner cases, which have no confidence level.
 
-    `label` names the KPI that the money is of, where a study has several. Raises `MethodError` where the effect has no interval to take a corner of.
+    `label` names the KPI that the money is of, where a study has several. Raises `MethodError` where the effect has
+    no interval to take a corner of.
 
     Examples
     --------
@@ -212,9 +213,9 @@ def scenarios(roi: Roi, *, ax: Axes | None = None, label: str | None = None) -> 
     ax.xaxis.set_major_formatter(lambda value, _: money(value, roi.currency))
     ax.locator_params(axis="x", nbins=5)
     drawing.axis_label(ax, "net benefit; 0 is break-even")
-    net = f"Net benefit of {label}" if label else "Net benefit"
+    whose = f"Net benefit of {label}" if label else "Net benefit"
     return drawing.titled(
-        ax, f"{net} is {shown[0]} in the conservative corner case and {shown[-1]} in the optimistic one"
+        ax, f"{whose} is {shown[0]} in the conservative corner case and {shown[-1]} in the optimistic one"
     )
 
 

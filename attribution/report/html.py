@@ -13,7 +13,7 @@ from attribution.report import drawing, figures, tables
 from attribution.report.claims import Claim
 from attribution.report.format import percent, plural
 from attribution.report.tables import Cell, Table
-from attribution.report.words import primary_kpi, units
+from attribution.report.words import no_money, priced_kpi, primary_kpi, several_kpis, units
 from attribution.study.result import StudyResult
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         money_facts=_money_facts(result),
         illustrative=_illustrative(result),
         ledger=None if money is None else tables.ledger_table(money),
-        amounts=None if money is None else tables.money_table(money, result.design.timing.period, kpi.unit),
+        amounts=None if money is None else tables.money_table(result, money),
         scenarios=_scenarios(result),
         findings=_reviewed(result),
         statuses=STATUSES,
@@ -160,10 +160,11 @@ def _scenarios(result: StudyResult) -> Picture | None:
     money = result.roi
     if money is None or money.benefit_draws is None:
         return None
+    label = priced_kpi(result).label if several_kpis(result) else None
     return _picture(
         "scenarios",
-        lambda ax: figures.scenarios(money, ax=ax),
-        tables.scenario_table(money),
+        lambda ax: figures.scenarios(money, ax=ax, label=label),
+        tables.scenario_table(money, label),
         "One bar for each corner case: conservative takes the worse end of the effect’s interval and the upper costs, "
         "optimistic the better end and the lower costs. 0 is break-even.",
         heights=None,

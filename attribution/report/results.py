@@ -112,11 +112,12 @@ class RoiRecord(_Record):
 
 
 class ClaimRecord(_Record):
-    """The allowed claim: evidence grade, verdict and sentence."""
+    """The allowed claim: evidence grade, verdict and sentence; `others`, the sentences of further primary KPIs."""
 
     grade: str
     verdict: str
     sentence: str
+    others: tuple[str, ...]
 
 
 class FlowRecord(_Record):
@@ -204,7 +205,7 @@ def results(result: StudyResult, claim: Claim, previous: dict[str, str] | None) 
     level = result.manifest.level
     return Results(
         schema=VERSION,
-        claim=ClaimRecord(grade=claim.grade, verdict=claim.verdict, sentence=claim.sentence),
+        claim=ClaimRecord(grade=claim.grade, verdict=claim.verdict, sentence=claim.sentence, others=claim.others),
         terms={name: _terms(estimate, level) for name, estimate in result.estimates.items()},
         percent={name: _percents(estimate, level) for name, estimate in result.estimates.items()},
         factor=_factor(result.factor),

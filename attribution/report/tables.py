@@ -14,7 +14,7 @@ from attribution.finance.roi import QUANTITIES, Amount, Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.report.figures import METHODS, analysis_label
 from attribution.report.format import NOT_ESTIMABLE, THIN, money, number, percent, signed, signed_percent
-from attribution.report.words import primary_kpi
+from attribution.report.words import priced_kpi, primary_kpi, several_kpis
 from attribution.study.result import StudyResult
 
 QUANTITY_NAMES = {
@@ -147,8 +147,12 @@ def share_table(factor: AttributionFactor) -> Table:
 
 
 def terms_table(result: StudyResult) -> Table:
-    """Return every term of the primary analyses with its interval, and the main term of all others."""
+    """Return every term of the primary analyses with its interval, and the main term of all others.
+
+    Where the analyses are of several KPIs, a column names each one's with its unit.
+    """
     analyses, level = {one.id: one for one in result.design.analysis}, result.manifest.level
+    kpis, several = {one.id: one for one in result.design.kpi}, several_kpis(result)
     rows = []
     for name, estimate in result.estimates.items():
         for term in estimate.shown_terms if name in result.primary else (estimate.main,):
@@ -162,9 +166,13 @@ def terms_table(result: StudyResult) -> Table:
             decimals = _decimals(values.values())
             cells = [_cell(_fixed(value, decimals), f"terms.{name}.{term}.{key}") for key, value in values.items()]
             label = Cell(analysis_label(analyses[name]), kind="head")
-            rows.append((label, Cell(TERMS.get(term, term), kind="words"), *cells))
+            kpi = kpis[analyses[name].kpi]
+            measured = [Cell(f"{kpi.label}, {kpi.unit}", kind="words")] if several else []
+            rows.append((label, *measured, Cell(TERMS.get(term, term), kind="words"), *cells))
+    kpi_column: Columns = (("KPI", "words"),) if several else ()
     columns: Columns = (
         ("analysis", "words"),
+        *kpi_column,
         ("term", "words"),
         *_columns(("estimate", "standard error", "from", "to"), first="number"),
     )
@@ -220,13 +228,14 @@ def ledger_table(roi: Roi) -> Table:
     return Table(f"What the program cost, {roi.currency}, for all trained", tuple(columns), tuple(rows))
 
 
-def money_table(roi: Roi, period: str, unit: str) -> Table:
+def money_table(result: StudyResult, roi: Roi) -> Table:
     """Return every quantity of the return with its interval from joint draws, or the reason why there is none."""
+    kpi, period = priced_kpi(result), result.design.timing.period
     amounts: dict[str, Amount] = {name: getattr(roi, name) for name in QUANTITIES}
     noted = any(amount.reason for amount in amounts.values())
     rows = []
     for name, amount in amounts.items():
-        label = QUANTITY_NAMES[name].format(period=period, unit=unit)
+        label = QUANTITY_NAMES[name].format(period=period, unit=kpi.unit)
         shown = [
             _cell(_quantity(name, value, roi, amount), f"roi.{name}.{key}")
             for key, value in (("estimate", amount.estimate), ("low", amount.low), ("high", amount.high))
@@ -236,12 +245,13 @@ def money_table(roi: Roi, period: str, unit: str) -> Table:
     columns: Columns = _columns(("measured benefit only", "estimate", "from", "to"), first="words")
     if noted:
         columns = (*columns, ("note", "words"))
-    caption = f"What it is worth, {roi.currency}, with {roi.level:.0%} intervals from joint draws"
+    worth = f"What the effect on {kpi.label} is worth" if several_kpis(result) else "What it is worth"
+    caption = f"{worth}, {roi.currency}, with {roi.level:.0%} intervals from joint draws"
     return Table(caption, columns, tuple(rows))
 
 
-def scenario_table(roi: Roi) -> Table:
-    """Return the corner cases."""
+def scenario_table(roi: Roi, label: str | None = None) -> Table:
+    """Return the corner cases; `label` names the KPI that the money is of, where a study has several."""
     width = roi.scenarios[-1].net_benefit - roi.scenarios[0].net_benefit
     rows = []
     for one in roi.scenarios:
@@ -257,7 +267,8 @@ def scenario_table(roi: Roi) -> Table:
             )
         )
     names = ("corner case", "effect", "benefit", "cost", "net benefit", "ROI")
-    return Table("Corner cases, without a confidence level", _columns(names, first="words"), tuple(rows))
+    caption = f"Corner cases{f' of {label}' if label else ''}, without a confidence level"
+    return Table(caption, _columns(names, first="words"), tuple(rows))
 
 
 def manifest_table(result: StudyResult, previous: dict[str, str] | None) -> Table:
