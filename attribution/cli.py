@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
+import os
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 DONE, DEFECT, UNUSABLE, GATE_FAILED = 0, 1, 2, 3
 
 app = typer.Typer(
-    help="Say how much of a KPI's change a training program caused, how sure we are, and what that is worth.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,6 +32,23 @@ AsOf = Annotated[
     datetime.datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="Date of the evaluation; later follow-up periods wait."),
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from attribution.study.manifest import package_version
+
+        _say(f"attribution {package_version()}")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Say how much of a KPI's change a training program caused, how sure we are, and what that is worth."""
 
 
 class Schema(StrEnum):
@@ -60,13 +79,13 @@ def run(
         folder = out or Path("runs") / result.manifest.study / result.manifest.as_of
         report = write(result, folder)
     claim = compile_claim(result)
-    typer.echo(f"{study.study.title}, as of {result.manifest.as_of} (grade {claim.grade}: {claim.meaning})")
-    typer.echo(f"\n  {claim.sentence}\n")
+    _say(f"{study.study.title}, as of {result.manifest.as_of} (grade {claim.grade}: {claim.meaning})")
+    _say("".join(f"\n  {sentence}\n" for sentence in (claim.sentence, *claim.others)))
     for tile in claim.tiles:
-        typer.echo(f"  {tile.title}: {tile.headline.text}" + (f" ({tile.interval})" if tile.interval else ""))
-        typer.echo(f"      {tile.note}")
+        _say(f"  {tile.title}: {tile.headline.text}" + (f" ({tile.interval})" if tile.interval else ""))
+        _say(f"      {tile.note}")
     _print_findings(result.findings, only=("fail", "warn"))
-    typer.echo(f"\nreport:  {_shown(report)}\nresults: {_shown(report.parent / 'results.json')}")
+    _say(f"\nreport:  {_shown(report)}\nresults: {_shown(report.parent / 'results.json')}")
     _finish(result.findings)
 
 
@@ -78,7 +97,7 @@ def check(design: Design, as_of: AsOf = None) -> None:
 
     study = load_design(design)
     findings = review(study, as_of=_date(as_of))
-    typer.echo(f"{study.study.title}: {len(findings)} rules")
+    _say(f"{study.study.title}: {len(findings)} rules")
     _print_findings(findings)
     _finish(findings)
 
@@ -89,11 +108,11 @@ def schema(which: Annotated[Schema, typer.Argument(help="Which file's schema to 
     if which is Schema.design:
         from attribution.design.json_schema import design_json_schema
 
-        typer.echo(json.dumps(design_json_schema(), indent=2))
+        _say(json.dumps(design_json_schema(), indent=2))
     else:
         from attribution.report.results import results_json_schema
 
-        typer.echo(json.dumps(results_json_schema(), indent=2))
+        _say(json.dumps(results_json_schema(), indent=2))
 
 
 @app.command()
@@ -103,20 +122,33 @@ def methods() -> None:
 
     for name in ESTIMATORS:
         method = load(ESTIMATORS, name, kind="method")
-        typer.echo(f"{name}: {summary(method)}")
+        _say(f"{name}: {summary(method)}")
         for option in options(method):
             default = "from [timing] or [inference]" if option.required else f"default {option.default!r}"
-            typer.echo(f"    {option.name} ({default})")
+            _say(f"    {option.name} ({default})")
 
 
 def main() -> NoReturn:
     """Run the command line; unusable input is exit 2 with its remedy, a defect of ours keeps its traceback (exit 1)."""
+    for stream in (sys.stdout, sys.stderr):
+        # A minus sign or a name that the terminal cannot show must not turn a finished run into a defect.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except AttributionError as error:
-        typer.echo(f"error: {error}", err=True)
+        _say(f"error: {error}", err=True)
         sys.exit(UNUSABLE)
     sys.exit(DONE)
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Print a line; where nobody reads on (a closed pipe), go on in silence: the exit code still says what was done."""
+    try:
+        typer.echo(text, err=err)
+    except BrokenPipeError:
+        stream = sys.stderr if err else sys.stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Silent:
@@ -137,21 +169,21 @@ def _shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _print_findings(findings: tuple[Finding, ...], only: tuple[str, ...] = ()) -> None:
+def _print_findings(findings: Iterable[Finding], only: tuple[str, ...] = ()) -> None:
     for finding in findings:
         if only and finding.status not in only:
             continue
-        typer.echo(f"\n  {finding.status.upper():7} {finding.id}: {finding.message}")
+        _say(f"\n  {finding.status.upper():7} {finding.id}: {finding.message}")
         if finding.observed:
-            typer.echo(f"          observed {finding.observed}; threshold {finding.threshold} [{finding.source}]")
+            _say(f"          observed {finding.observed}; threshold {finding.threshold} [{finding.source}]")
         if finding.remedy:
-            typer.echo(f"          remedy: {finding.remedy}")
+            _say(f"          remedy: {finding.remedy}")
 
 
-def _finish(findings: tuple[Finding, ...]) -> NoReturn:
+def _finish(findings: Iterable[Finding]) -> NoReturn:
     failed = [finding.id for finding in findings if finding.status == "fail"]
     if failed:
-        typer.echo(f"\nA gate failed: {', '.join(failed)} (exit {GATE_FAILED})")
+        _say(f"\nA gate failed: {', '.join(failed)} (exit {GATE_FAILED})")
         raise typer.Exit(GATE_FAILED)
-    typer.echo("\nNo gate failed (exit 0)")
+    _say("\nNo gate failed (exit 0)")
     raise typer.Exit(DONE)

@@ -35,8 +35,8 @@ def clusters_per_arm(evidence: Evidence) -> Finding:
         return CLUSTERS.finding(
             "fail",
             observed,
-            f"{_single_arms(estimate)} one cluster alone: what is particular to it cannot be told from the rest, and its "
-            "variance is undefined",
+            f"{_single_arms(estimate)} one cluster alone: its variance is undefined, and what is particular to it "
+            "cannot be told from what its arm has in common",
             "train (or compare with) more than one site, team or person, or report the observed change alone",
         )
     if least < 5:
@@ -63,7 +63,9 @@ def standard_error(evidence: Evidence) -> Finding:
         return STANDARD_ERROR.waits(evidence, "no data to estimate from")
     found = {term: estimate.std_error(term) for term in ("effect", "change") if term in estimate.terms}
     undefined = [term for term, error in found.items() if np.isnan(error)]
-    observed = ", ".join(f"{term} {'undefined' if np.isnan(error) else f'{error:.3g}'}" for term, error in found.items())
+    observed = ", ".join(
+        f"{term} {'undefined' if np.isnan(error) else f'{error:.3g}'}" for term, error in found.items()
+    )
     if not undefined:
         return STANDARD_ERROR.finding("pass", observed, "the standard errors are defined")
     which = f"the standard error of the {' and the '.join(undefined)} is undefined"
@@ -85,6 +87,6 @@ def standard_error(evidence: Evidence) -> Finding:
 
 def _single_arms(estimate: Estimate) -> str:
     """Return which arms are of one cluster, as the beginning of a sentence; empty where none is."""
-    arms = {"the trained": estimate.n.trained, "the comparison": estimate.n.control}
+    arms = {"the trained arm": estimate.n.trained, "the comparison": estimate.n.control}
     single = [name for name, arm in arms.items() if arm.clusters == 1]
     return f"{' and '.join(single)} {'are each' if len(single) > 1 else 'is'}" if single else ""

@@ -33,10 +33,11 @@ def other_interventions(evidence: Evidence) -> Finding:
     whole = [f"{one.name} reached all of {_ARMS[one.arm]}" for one in one_sided if one.share >= 1.0]
     if single or whole:
         factors = [*single, *whole]
+        whose = "its" if len(factors) == 1 else "their"
         return OTHERS.finding(
             "fail",
             "; ".join(factors),
-            f"{' and '.join(factors)}: {'its' if len(factors) == 1 else 'their'} effect cannot be told from the training's",
+            f"{' and '.join(factors)}: {whose} effect cannot be told from the training's",
             "compare with units it reached as well, or leave out the units it coincides with",
         )
     uneven = [one for one in one_sided if one.share > 0]
@@ -59,9 +60,11 @@ def other_interventions(evidence: Evidence) -> Finding:
 def contamination(evidence: Evidence) -> Finding:
     """Report the share of the comparison that was trained or helped all the same: it hides a part of the effect."""
     design, estimate = evidence.design, evidence.estimate
-    share = None if design is None else design.assignment.contamination
+    if design is None:
+        return CONTAMINATION.skipped("no design declares contamination")
+    share = design.assignment.contamination
     if share is None:
-        return CONTAMINATION.skipped("no design says how much of the comparison was trained or helped all the same")
+        return CONTAMINATION.skipped("not declared: add contamination = 0, or the share exposed, to [assignment]")
     if estimate is not None and not estimate.n.control.units:
         return CONTAMINATION.skipped(f"{estimate.method} has no comparison")
     observed = f"{100 * share:.3g}% declared"

@@ -32,14 +32,16 @@ def units_lost(evidence: Evidence) -> Finding:
     observed = f"{arms} measured, {flow.units_left_out} left out in all"
     if evidence.panel is not None and evidence.panel.counts.switched_off:
         observed += f"; {evidence.panel.counts.switched_off} stop being marked as trained after they started"
-    known = []
-    if lost > 0.05 * trained:
-        known.append(f"the effect speaks for {measured} of the {trained} trained; nothing is known about the other {lost}")
-    if silent > 0.05 * others:
-        known.append(f"the comparison is {compared} of {others} units; the other {silent} have no KPI in both windows")
-    if known:
-        remedy = "find the missing KPI values, or say whom the result speaks for"
-        return LOST.finding("warn", observed, ", and ".join(known), remedy)
+    thin, few = lost > 0.05 * trained, silent > 0.05 * others
+    if thin or few:
+        message = f"the comparison is {compared} of {others} units; the other {silent} have no KPI in both windows"
+        if thin:
+            beside = f", compared with {compared} of {others} not trained" if few else ""
+            rest = "the others" if few else f"the other {lost}"
+            message = (
+                f"the effect speaks for {measured} of the {trained} trained{beside}; nothing is known about {rest}"
+            )
+        return LOST.finding("warn", observed, message, "find the missing KPI values, or say whom the result speaks for")
     everyone = "all units are measured" if not lost + silent else "nearly all units are measured"
     return LOST.finding("pass", observed, f"{everyone} in both windows")
 

@@ -1,9 +1,13 @@
-"""A finding: what a rule saw, against which threshold, and what to do."""
+"""A finding: what a rule saw, against which threshold, and what to do; and the review that all of them make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, Literal, overload
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Status = Literal["pass", "warn", "fail", "skipped"]
 
@@ -21,7 +25,49 @@ class Finding:
     remedy: str
 
     def _repr_html_(self) -> str:
-        from html import escape
+        return Review((self,))._repr_html_()
 
-        cells = (self.status, self.id, self.observed, self.threshold, self.message, self.remedy, self.source)
-        return "<table><tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr></table>"
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Review:
+    """The findings of a study, in the order of the rules: iterate over them, count them, take one by its place."""
+
+    findings: tuple[Finding, ...]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    @overload
+    def __getitem__(self, place: int) -> Finding: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Finding, ...]: ...
+    def __getitem__(self, place: int | slice) -> Finding | tuple[Finding, ...]:
+        return self.findings[place]
+
+    @property
+    def gates_failed(self) -> tuple[Finding, ...]:
+        """The findings that stop the claim."""
+        return tuple(finding for finding in self.findings if finding.status == "fail")
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per finding: `id, status, observed, threshold, source, message, remedy`."""
+        import pandas as pd
+
+        names = [field.name for field in fields(Finding)]
+        return pd.DataFrame([astuple(finding) for finding in self.findings], columns=names)
+
+    def __repr__(self) -> str:
+        counts = [(status, sum(one.status == status for one in self.findings)) for status in _STATUSES]
+        return f"Review({', '.join(f'{count} {status}' for status, count in counts if count)})"
+
+    def _repr_html_(self) -> str:
+        from attribution.core.display import table_html
+
+        order = ["status", "id", "message", "observed", "threshold", "remedy", "source"]
+        return table_html(self.tidy()[order])
+
+
+_STATUSES = ("fail", "warn", "pass", "skipped")

@@ -96,8 +96,8 @@ def _primary_analyses(draft: Draft) -> Iterator[Problem]:
 
 
 def _timing(draft: Draft) -> Iterator[Problem]:
-    # Each rule asks for its own keys, so that a faulty one does not silence the others. A washout or an anticipation that
-    # cannot be read counts as 0, its default.
+    # Each rule asks for its own keys, so that a faulty one does not silence the others. A washout or an anticipation
+    # that cannot be read counts as 0, its default.
     lengths = {key: timing.period for key, timing in draft.rows(Timing, "period")}
     for key, timing in draft.rows(Timing, "baseline", "followup"):
         yield from order_problems(key, timing.baseline, timing.followup)

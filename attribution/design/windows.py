@@ -22,8 +22,8 @@ def baseline_problems(
 ) -> Iterator[Problem]:
     """Yield the faults of a baseline that does not end before the launch, or before people could anticipate it.
 
-    Labels are compared where they are integers, have a place in the calendar (given the `length` of a period), or are of
-    one kind. What needs the periods of the data is checked when the design meets them.
+    Labels are compared where they are integers, have a place in the calendar (given the `length` of a period), or are
+    of one kind. What needs the periods of the data is checked when the design meets them.
     """
     last = _latest(baseline)
     if last is None:
@@ -50,7 +50,9 @@ def followup_problems(
         what = f"found the launch {echo(launch)} after the last follow-up period {echo(last)}, expected it by then"
         yield Problem(f"{key}.launch", what, "follow up until after the launch")
     elif isinstance(launch, int) and isinstance(first, int) and first < launch + washout:
-        what = f"found the follow-up from {first}, expected from {launch + washout} (launch {launch}, washout {washout})"
+        what = (
+            f"found the follow-up from {first}, expected from {launch + washout} (launch {launch}, washout {washout})"
+        )
         yield Problem(f"{key}.followup", what, "begin the follow-up later, or shorten the washout")
     elif _is_over(first, launch, length):
         what = f"found the follow-up from {echo(first)}, before the launch {echo(launch)}; expected from then on"

@@ -9,7 +9,7 @@ from typing import Literal
 from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
 from attribution.core.finding import Finding
 from attribution.report import words
-from attribution.report.format import between, money, percent, signed, signed_percent
+from attribution.report.format import between, capital, money, percent, signed, signed_percent
 from attribution.report.grades import grade_of
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
@@ -19,10 +19,16 @@ Verdict = Literal["works", "does_not", "cannot_tell", "too_early"]
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number as shown, and its path in `results.json`; the path is empty where it stands in words only."""
+    """A number as shown, its path in `results.json`, empty where it stands in words only, and the same in percent."""
 
-    text: str
+    shown: str
     source: str
+    relative: Number | None = None
+
+    @property
+    def text(self) -> str:
+        """The number, with the same in percent beside it."""
+        return self.shown if self.relative is None else f"{self.shown} ({self.relative.text})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Claim:
 
     grade: str
     meaning: str
+    grade_reason: str
     verdict: Verdict
     label: str
     sentence: str
@@ -66,6 +73,7 @@ def compile_claim(result: StudyResult) -> Claim:
     return Claim(
         grade=grade.letter,
         meaning=grade.meaning,
+        grade_reason=grade.reason,
         verdict=verdict,
         label=labels.pop() if len(labels) == 1 else words.MIXED,
         sentence=sentences[0],
@@ -111,7 +119,7 @@ def interval_note(result: StudyResult) -> str:
     said = " and ".join(ruled_out)
     trained = words.units(result, factor.estimate.n.trained.units)
     return (
-        f"{said[0].upper()}{said[1:]}; the headline (Fieller) does not: it counts the noise in the observed change "
+        f"{capital(said)}; the headline (Fieller) does not: it counts the noise in the observed change "
         f"that the share is divided by, which with {trained} is not small."
     )
 
@@ -127,19 +135,25 @@ def _illustrative(result: StudyResult) -> bool:
     return any(one.id.startswith("illustrative_money") and one.status == "warn" for one in result.findings)
 
 
-def _path(result: StudyResult, term: str) -> str:
-    """Return where a headline stands in `results.json`: on the log scale it is shown in percent."""
-    table = "percent" if result.estimate.scale == "log" else "terms"
-    return f"{table}.{result.primary[0]}.{term}.estimate"
+def _size(result: StudyResult, term: str) -> tuple[Number, str]:
+    """Return a term and its interval in words: percent on the log scale, else KPI units with percent beside."""
+    estimate, level, name = result.estimate, result.manifest.level, result.primary[0]
+    relative, interval = estimate.percent(level, term=term), estimate.interval(level, term=term)
+    in_percent = Number(signed_percent(relative.estimate), f"percent.{name}.{term}.estimate")
+    if estimate.scale == "log":
+        shown, ends = in_percent, [signed_percent(end) for end in (relative.interval.low, relative.interval.high)]
+    else:
+        beside = in_percent if relative.interval.kind == "bounded" else None
+        shown = Number(signed(estimate.value(term)), f"terms.{name}.{term}.estimate", beside)
+        ends = [signed(end) for end in (interval.low, interval.high)]
+    return shown, between(*ends) if interval.kind == "bounded" else "no interval: the standard error is undefined"
 
 
 def _changed(result: StudyResult) -> Tile:
     estimate = result.estimate
-    source = _path(result, "change")
     value = estimate.value("change")
     interval = estimate.interval(result.manifest.level, term="change")
-    share = words.change_percent(estimate, result.manifest.level)
-    shown, ends = words.size(estimate, value, interval, share)
+    shown, ends = _size(result, "change")
     way = f"{words.better_or_worse(estimate, value)}, as {estimate.direction} is better"
     if interval.kind == "bounded" and 0.0 in interval:
         way = f"within noise of no change; {estimate.direction} is better"
@@ -147,7 +161,7 @@ def _changed(result: StudyResult) -> Tile:
     own = f"{signed(value)} {words.step_unit(kpi)}"
     return Tile(
         title="What changed",
-        headline=Number(shown, source),
+        headline=shown,
         interval=ends,
         note=f"{kpi.label} of the trained ({words.units(result, estimate.n.trained.units)}): {way}. "
         f"In the KPI's own unit: {own}.",
@@ -156,7 +170,7 @@ def _changed(result: StudyResult) -> Tile:
 
 
 def _effect(result: StudyResult, verdict: Verdict) -> Tile:
-    title, estimate, level = "What training did", result.estimate, result.manifest.level
+    title, estimate = "What training did", result.estimate
     if verdict == "too_early":
         days = (
             f"Day {result.linked.days_since_launch} after launch; effects are reported from day {FIRST_CLAIM_DAY} on."
@@ -170,8 +184,7 @@ def _effect(result: StudyResult, verdict: Verdict) -> Tile:
             "Nobody untrained was compared, so no effect can be told apart.",
             False,
         )
-    value, interval = estimate.value("effect"), estimate.interval(level)
-    shown, ends = words.size(estimate, value, interval, estimate.percent(level))
+    shown, ends = _size(result, "effect")
     factor, kpi = result.factor, words.primary_kpi(result)
     of_what = "Share of the log change" if estimate.scale == "log" else "Share of the change"
     if factor.estimable:
@@ -180,10 +193,10 @@ def _effect(result: StudyResult, verdict: Verdict) -> Tile:
     else:
         share = f"{of_what}: not estimable, {factor.reason}."
     named = f"{kpi.label}. " if words.several_kpis(result) else ""
-    unit = f" In the KPI's own unit: {signed(value)} {words.step_unit(kpi)}."
+    unit = f" In the KPI's own unit: {signed(estimate.value('effect'))} {words.step_unit(kpi)}."
     return Tile(
         title,
-        Number(shown, _path(result, "effect")),
+        shown,
         ends,
         f"{named}{share}{unit}{_worthwhile(result, verdict)}",
         allowed=True,
@@ -208,7 +221,7 @@ def _worth(result: StudyResult) -> Tile:
     title, found = "What it is worth", result.roi
     if found is None:
         headline, reason = words.no_money(result)
-        return Tile(title, Number(headline, ""), "", f"{reason[0].upper()}{reason[1:]}.", allowed=False)
+        return Tile(title, Number(headline, ""), "", f"{capital(reason)}.", allowed=False)
     net, ratio = found.net_benefit, found.roi
     width = net.high - net.low
     shown = Number(f"ROI {signed_percent(ratio.estimate)}", "roi.roi.estimate")
@@ -251,7 +264,7 @@ def _threats(result: StudyResult, grade: str) -> tuple[str, ...]:
     closing = [line for line in (_break_even(result, grade), _next_look(result)) if line]
     # What the break-even line says already is not said twice, nor what several primary analyses have in common.
     bullets = [
-        f"{finding.message[0].upper()}{finding.message[1:]}."
+        f"{capital(finding.message)}."
         for finding in ranked
         if not finding.id.startswith(known) and finding.message not in closing[0]
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
@@ -14,7 +14,7 @@ from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.report import drawing
 from attribution.report.drawing import BACKGROUND, EDGE, INK, MUTED, TRAINING, Row
-from attribution.report.format import money, number, percent, signed, signed_percent
+from attribution.report.format import level_text, money, number, percent, signed, signed_percent, span
 from attribution.study.result import StudyResult
 
 if TYPE_CHECKING:
@@ -88,17 +88,17 @@ def waterfall(
         ends = untrained + interval.low, untrained + interval.high
         drawing.whisker(ax, ends, vertical_at=2)
         note = (
-            f"Whisker: {interval.level:.0%} interval of the training’s effect, "
+            f"Whisker: {level_text(interval.level)} interval of the training’s effect, "
             f"{number(interval.low)} to {number(interval.high)}"
         )
     else:
         note = "The training’s effect has no interval: its standard error is undefined"
     ax.axhline(0, color=INK, linewidth=1, zorder=1)
     names = (
-        ("Before", number(before), _span(estimate.n.baseline)),
+        ("Before", number(before), span(estimate.n.baseline)),
         ("Background", signed(background), _relative(estimate, "background")),
         ("Training", signed(estimate.value("effect")), _relative(estimate, "effect")),
-        ("After", number(after), _span(estimate.n.followup)),
+        ("After", number(after), span(estimate.n.followup)),
     )
     ax.set_xlim(-0.6, 3.6)
     ax.use_sticky_edges = False
@@ -147,8 +147,9 @@ def share_sets(factor: AttributionFactor, *, ax: Axes | None = None) -> Axes:
     ]
     limits = _share_axis(factor)
     ax = drawing.chart(ax, rows, limits, above=1.4)
-    if max(len(percent(limit)) for limit in limits) > 5:
-        ax.locator_params(axis="x", nbins=4)
+    # The longer the numbers of a far axis, the fewer stand side by side on a narrow page.
+    longest = max(len(percent(limit)) for limit in limits)
+    ax.locator_params(axis="x", nbins=min(6, max(4, 11 - longest)))
     top = ax.get_ylim()[1]
     for place, words, side in ((0, "0%: none of it", "right"), (1, "100%: all of it", "left")):
         ax.axvline(place, color=INK, linewidth=1, zorder=1)
@@ -285,10 +286,6 @@ def _levels(estimate: Estimate) -> tuple[float, float]:
         return float("nan"), float("nan")
     after = estimate.value(UNTRAINED_LEVEL) + estimate.value("effect")
     return after - estimate.value("change"), after
-
-
-def _span(periods: Sequence[str]) -> str:
-    return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
 
 
 def _relative(estimate: Estimate, term: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 MINUS = "−"
 THIN = "\u202f"
@@ -44,6 +45,11 @@ def signed_percent(fraction: float) -> str:
     return f"+{written}" if math.isfinite(fraction) and fraction > 0 and written != "0%" else written
 
 
+def level_text(level: float) -> str:
+    """Return a confidence level, or another declared rate, in percent and in full: 95%, 99.9%, 12.5%."""
+    return f"{100 * level:.10g}%".replace("-", MINUS)
+
+
 def money(value: float, currency: str, *, width: float | None = None) -> str:
     """Return an amount in a currency, rounded to what the width of its interval supports: $1.4M, −€350K.
 
@@ -69,6 +75,11 @@ def money(value: float, currency: str, *, width: float | None = None) -> str:
     return f"{sign}{_prefix(currency)}{body}{suffix}"
 
 
+def declared_money(value: float, currency: str) -> str:
+    """Return an amount that was declared, in full: nothing about it is estimated."""
+    return f"{_prefix(currency)}{value:,.12g}".replace(",", THIN)
+
+
 def between(low: str, high: str) -> str:
     """Return an interval in words."""
     return f"between {low} and {high}"
@@ -77,6 +88,16 @@ def between(low: str, high: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun: 1 firm, 19 firms, 2 people."""
     return f"{f'{count:,}'.replace(',', THIN)} {noun if count == 1 else _several(noun)}"
+
+
+def capital(text: str) -> str:
+    """Return a text that begins a sentence."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def span(periods: Sequence[str]) -> str:
+    """Return the first and the last of some periods: 1987, 2026-01 to 2026-03."""
+    return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
 
 
 def _several(noun: str) -> str:

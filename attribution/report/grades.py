@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from attribution.design.schema import Mechanism
 from attribution.report.format import plural
 from attribution.study.result import StudyResult
 
@@ -15,6 +17,17 @@ MEANINGS = {
 }
 
 RANDOM_LIKE = ("random", "waitlist")
+
+MECHANISMS: Mapping[Mechanism, str] = {
+    "random": "at random",
+    "waitlist": "by a waiting list",
+    "threshold": "by a threshold",
+    "manager": "by managers",
+    "voluntary": "by their own choice",
+    "performance": "by performance",
+    "first_come": "first come, first served",
+}
+"""How it was decided who is trained, as it stands after "assigned"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +50,12 @@ def grade_of(result: StudyResult) -> Grade:
     if not estimate.n.control.units:
         return Grade("D", MEANINGS["D"], "nobody untrained was compared")
     if result.gates_failed:
-        return Grade("C", MEANINGS["C"], f"failed: {', '.join(finding.id for finding in result.gates_failed)}")
+        failed = ", ".join(finding.id.replace("_", " ") for finding in result.gates_failed)
+        return Grade("C", MEANINGS["C"], f"failed: {failed}")
     assignment = result.design.assignment
     sourced = assignment.mechanism in RANDOM_LIKE and bool(assignment.source)
     if len(estimate.n.baseline) >= 3 or sourced:
         return Grade("B", MEANINGS["B"], "the analysis is by training taken, not by assignment")
     periods = plural(len(estimate.n.baseline), "baseline period")
-    return Grade("C", MEANINGS["C"], f"{periods}, assignment by {assignment.mechanism.replace('_', ' ')}")
+    hearsay = ", which no source says" if assignment.mechanism in RANDOM_LIKE else ""
+    return Grade("C", MEANINGS["C"], f"{periods}, assigned {MECHANISMS[assignment.mechanism]}{hearsay}")

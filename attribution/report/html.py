@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
+from attribution.finance.roi import Roi
 from attribution.report import drawing, figures, tables
 from attribution.report.claims import Claim
-from attribution.report.format import percent, plural
+from attribution.report.compared import Sentence, as_read, compared, declared_table
+from attribution.report.format import MINUS, SYMBOLS, capital, declared_money, level_text, percent, plural
 from attribution.report.tables import Cell, Table
-from attribution.report.words import no_money, priced_kpi, primary_kpi, several_kpis, units
+from attribution.report.words import no_money, priced_kpi, primary_kpi, several_kpis, step_unit, unit_noun, units
 from attribution.study.result import StudyResult
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+_BEFORE_CURRENCY = re.compile(f"{MINUS}(?=[{''.join(SYMBOLS.values())}])")
 
 WIDE, NARROW = 760, 330
 """CSS pixels that each figure is drawn for: a screen or a sheet of paper, and a phone."""
@@ -42,10 +47,6 @@ class Picture:
     data: Table
 
 
-Sentence: TypeAlias = tuple[str | Cell, ...]
-"""Words and numbers in turn."""
-
-
 def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = None) -> str:
     """Return the report as one HTML file without scripts or anything to fetch.
 
@@ -57,6 +58,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
         autoescape=True,
+        finalize=_unbroken,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -73,7 +75,9 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         failed=bool(result.gates_failed),
         claim=claim,
         waterfall=_waterfall(result),
-        compared=_compared(result),
+        compared=compared(result),
+        as_read=as_read(result),
+        declared=declared_table(result),
         flow=tables.flow_table(result),
         arms=tables.arms_table(result),
         coverage=tables.coverage_table(result),
@@ -95,6 +99,11 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         ours=_limits(estimate, result),
         manifest=tables.manifest_table(result, previous),
     )
+
+
+def _unbroken(value: object) -> object:
+    """Join a minus to the currency sign after it, where a browser might break the line: for the page alone."""
+    return _BEFORE_CURRENCY.sub(f"{MINUS}\u2060", value) if type(value) is str else value
 
 
 def _picture(
@@ -187,52 +196,52 @@ def _share_reason(result: StudyResult) -> str:
     return f"The share is not estimable: {factor.reason}. What follows speaks of the {left} alone."
 
 
-def _compared(result: StudyResult) -> tuple[Sentence, ...]:
-    """Return sentences on who was compared with whom."""
-    flow = result.estimate.n
-    windows = f"before is {_span(flow.baseline)}, after is {_span(flow.followup)}"
-    trained = Cell(units(result, flow.trained.units), "cohort.trained.units")
-    if not flow.control.units:
-        return ((trained, f" trained and measured; {windows}. Nobody untrained was compared with them."),)
-    control = Cell(str(flow.control.units), "cohort.control.units")
-    lines: list[Sentence] = [(trained, " trained and measured, compared with ", control, f" not trained; {windows}.")]
-    if flow.later:
-        late: list[str | Cell] = ["Of those compared, some are trained later and count as untrained until then:"]
-        for index, (period, count) in enumerate(flow.later):
-            late += [", " if index else " ", Cell(str(count), f"cohort.later.{index}.units"), f" in {period}"]
-        lines.append((*late, "."))
-    lost = flow.trained_in_window - flow.trained.units
-    if lost:
-        everyone = Cell(str(flow.trained_in_window), "cohort.trained_in_window")
-        lines.append(
-            (
-                f"{lost} of the ",
-                everyone,
-                " trained in this time could not be measured: the effect does not speak for them.",
-            )
-        )
-    return tuple(lines)
-
-
 def _money_facts(result: StudyResult) -> tuple[Sentence, ...]:
-    money = result.roi
-    if money is None:
+    money, finance = result.roi, result.design.finance
+    if money is None or finance is None:
         return ()
     measured = Cell(str(money.plan.units), "roi.units_represented")
     trained = Cell(units(result, money.trained_in_window), "roi.units_trained")
     periods = Cell(plural(money.plan.periods, result.design.timing.period), "roi.periods")
+    rate = Cell(level_text(finance.discount_rate), "roi.discount_rate")
+    hurdle = Cell(level_text(money.hurdle), "roi.hurdle")
     facts: list[Sentence] = [
+        _priced(result, money),
         (measured, " measured of ", trained, " trained: the benefit counts those measured, the costs cover all."),
         ("Counted over ", periods, " of follow-up; nothing beyond it."),
+        ("The net present value is discounted at ", rate, " a year."),
     ]
     if money.benefit_draws is not None:
         positive = Cell(percent(money.probability_net_positive), "roi.probability_net_positive")
         above = Cell(percent(money.probability_above_hurdle), "roi.probability_above_hurdle")
         facts += [
             ("Share of draws with a net benefit above zero: ", positive, "."),
-            (f"Share of draws with an ROI above the hurdle of {percent(money.hurdle)}: ", above, "."),
+            ("Share of draws with an ROI above the hurdle of ", hurdle, ": ", above, "."),
         ]
     return tuple(facts)
+
+
+def _priced(result: StudyResult, money: Roi) -> Sentence:
+    """Return what the KPI is valued at, by whom, and on whose word."""
+    kpi, valuation = priced_kpi(result), result.design.valuation[0]
+    unit, whole = f"One unit of {kpi.label} ({step_unit(kpi)})", f"The whole level of {kpi.label} without training"
+    what = whole if money.plan.log else unit
+    value = Cell(declared_money(money.plan.value, money.currency), "roi.value")
+    per = f" per {unit_noun(result)} and {result.design.timing.period}"
+    source: Sentence = ("source: ", Cell(valuation.source, "roi.value_source")) if valuation.source else ("no source",)
+    approver: Sentence = (
+        ("approved by ", Cell(valuation.approver, "roi.approver")) if valuation.approver else ("no approver",)
+    )
+    marked = "illustrative; " if valuation.illustrative else ""
+    return (
+        f"{what} is valued at ",
+        value,
+        f"{per} ({marked}",
+        *source,
+        "; ",
+        *approver,
+        ").",
+    )
 
 
 def _illustrative(result: StudyResult) -> str:
@@ -256,12 +265,8 @@ def _reviewed(result: StudyResult) -> tuple[Finding, ...]:
     found = []
     for finding in sorted(result.findings, key=lambda finding: order.index(finding.status)):
         named = finding.message.partition(" ")[0].rstrip(",") in columns
-        found.append(finding if named else replace(finding, message=_capital(finding.message)))
+        found.append(finding if named else replace(finding, message=capital(finding.message)))
     return tuple(found)
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
@@ -272,15 +277,11 @@ def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
             "The effect rests on the assumption that, without training, both groups would have moved alike (parallel "
             "trends). The data cannot prove it."
         )
-    level = percent(result.manifest.level)
+    level = level_text(result.manifest.level)
     lines.append(f"The {level} intervals count chance alone: a comparison that is wrong in itself is not inside them.")
     if result.roi is not None:
         lines.append(
             "No benefit after the last follow-up period is counted, and none of trained units that were not measured."
         )
-    lines += [f"{_capital(note)}." for note in estimate.notes]
+    lines += [f"{capital(note)}." for note in estimate.notes]
     return tuple(lines)
-
-
-def _span(periods: tuple[str, ...]) -> str:
-    return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"

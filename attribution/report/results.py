@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.balance import baseline_balance
-from attribution.core.estimate import Estimate, Percent
+from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.core.flow import ArmCount
 from attribution.core.interval import Interval
+from attribution.core.panel import NEVER, Panel
+from attribution.design.schema import Assignment, Kpi, Program
 from attribution.finance.costs import CostLine
-from attribution.finance.roi import Amount, Roi
+from attribution.finance.roi import QUANTITIES
 from attribution.inference.factor import AttributionFactor
 from attribution.report.claims import Claim
 from attribution.report.words import primary_kpi
@@ -25,6 +29,9 @@ VERSION = 1
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+R = TypeVar("R", bound=_Record)
 
 
 class TermRow(_Record):
@@ -59,7 +66,10 @@ class FactorRecord(_Record):
 
 
 class PercentRecord(_Record):
-    """A term relative to the level without training; 0.1 is 10%."""
+    """A term relative to a level of the trained: the effect to that without training, others to the baseline.
+
+    0.1 is 10%.
+    """
 
     estimate: float | None
     low: float | None
@@ -89,10 +99,21 @@ class ScenarioRecord(_Record):
 
 
 class RoiRecord(_Record):
-    """Money; every quantity is null, with the reason, where it is not allowed."""
+    """Money; every quantity is null, with the reason, where it is not allowed.
+
+    `value` is the declared price, per trained unit and period, of one KPI unit or of the whole untrained level, as
+    `value_kind` says; `discount_rate` is a year's.
+    """
 
     reason: str = ""
     currency: str | None = None
+    value: float | None = None
+    value_kind: Literal["value_per_unit", "value_of_untrained_level"] | None = None
+    value_source: str | None = None
+    value_illustrative: bool | None = None
+    approver: str | None = None
+    hurdle: float | None = None
+    discount_rate: float | None = None
     attributed_benefit: AmountRecord | None = None
     total_cost: AmountRecord | None = None
     net_benefit: AmountRecord | None = None
@@ -112,9 +133,10 @@ class RoiRecord(_Record):
 
 
 class ClaimRecord(_Record):
-    """The allowed claim: evidence grade, verdict and sentence; `others`, the sentences of further primary KPIs."""
+    """The claim: grade with its reason, verdict and sentence; `others`, the sentences of further primary KPIs."""
 
     grade: str
+    grade_reason: str
     verdict: str
     sentence: str
     others: tuple[str, ...]
@@ -131,7 +153,7 @@ class FlowRecord(_Record):
 
 
 class CoverageRecord(_Record):
-    """The share of each arm observed in one period; `control` is null where nobody was compared."""
+    """The share of all units of an arm, measured or not, with a KPI value in one period; null without such an arm."""
 
     period: str
     trained: float | None
@@ -156,8 +178,39 @@ class LaterRecord(_Record):
     units: int
 
 
+class WrittenRecord(_Record):
+    """How never-trained was written in the data, and for how many units."""
+
+    written: str
+    units: int
+
+
+class WithoutRecord(_Record):
+    """How many units have no value of a covariate."""
+
+    variable: str
+    units: int
+
+
+class ReadRecord(_Record):
+    """What was read of the headline KPI, before anybody was left out.
+
+    `rows_absent` are pairs of unit and period without a row; `switched_off` are units whose mark of training ends.
+    """
+
+    rows: int
+    units: int
+    rows_missing_outcome: int
+    units_without_outcome: int
+    rows_absent: int
+    switched_off: int
+    never_trained: int
+    never_read_as: tuple[WrittenRecord, ...]
+    covariates_missing: tuple[WithoutRecord, ...]
+
+
 class CohortRecord(_Record):
-    """Who was compared in the headline analysis."""
+    """Who was compared in the headline analysis, and what was read."""
 
     trained: ArmCount
     control: ArmCount
@@ -165,23 +218,24 @@ class CohortRecord(_Record):
     later: tuple[LaterRecord, ...]
     coverage: tuple[CoverageRecord, ...]
     balance: tuple[BalanceRecord, ...]
+    read: ReadRecord
 
 
-class ManifestRecord(_Record):
+class DeclaredRecord(_Record):
+    """What the design declares about the program, its KPIs and the assignment."""
+
+    program: Program
+    kpi: tuple[Kpi, ...]
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRecord(Manifest):
     """Digests, seed and versions; `previous` are the digests of the run this one replaced."""
 
-    study: str
-    as_of: str
-    design: str
-    design_digest: str
-    data: str
-    data_digest: str
-    rows: int
-    seed: int
-    draws: int
-    level: float
-    versions: dict[str, str]
-    previous: dict[str, str] | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    previous: Mapping[str, str] | None
 
 
 class Results(_Record):
@@ -197,24 +251,32 @@ class Results(_Record):
     findings: tuple[Finding, ...]
     flow: dict[str, tuple[FlowRecord, ...]]
     cohort: CohortRecord
+    declared: DeclaredRecord
     manifest: ManifestRecord
 
 
 def results(result: StudyResult, claim: Claim, previous: dict[str, str] | None) -> Results:
     """Return a run's numbers as the record that `results.json` holds."""
-    level = result.manifest.level
+    level, design = result.manifest.level, result.design
     return Results(
         schema=VERSION,
-        claim=ClaimRecord(grade=claim.grade, verdict=claim.verdict, sentence=claim.sentence, others=claim.others),
+        claim=ClaimRecord(
+            grade=claim.grade,
+            grade_reason=claim.grade_reason,
+            verdict=claim.verdict,
+            sentence=claim.sentence,
+            others=claim.others,
+        ),
         terms={name: _terms(estimate, level) for name, estimate in result.estimates.items()},
         percent={name: _percents(estimate, level) for name, estimate in result.estimates.items()},
         factor=_factor(result.factor),
         factors={name: _factor(factor) for name, factor in result.factors.items()},
-        roi=_roi(result.roi, result.roi_reason),
+        roi=_roi(result),
         findings=result.findings,
         flow={name: _flow(estimate) for name, estimate in result.estimates.items()},
         cohort=_cohort(result),
-        manifest=_manifest(result.manifest, previous),
+        declared=DeclaredRecord(program=design.program, kpi=design.kpi, assignment=design.assignment),
+        manifest=ManifestRecord(**asdict(result.manifest), previous=previous),
     )
 
 
@@ -227,38 +289,28 @@ def _or_null(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _terms(estimate: Estimate, level: float) -> tuple[TermRow, ...]:
-    frame = estimate.tidy(level)
-    return tuple(
-        TermRow.model_validate(
-            {name: value if name == "term" else _or_null(value) for name, value in zip(frame.columns, row, strict=True)}
-        )
-        for row in frame.itertuples(index=False)
+def _from(kind: type[R], values: Mapping[str, Any]) -> R:
+    """Return a record of values that bear its fields' names, numbers that are not finite as null."""
+    return kind.model_validate(
+        {name: _or_null(value) if isinstance(value, float) else value for name, value in values.items()}
     )
+
+
+def _terms(estimate: Estimate, level: float) -> tuple[TermRow, ...]:
+    return tuple(_from(TermRow, _named(row)) for row in estimate.tidy(level).to_dict("records"))
 
 
 def _percents(estimate: Estimate, level: float) -> dict[str, PercentRecord]:
-    def record(found: Percent) -> PercentRecord:
-        interval = found.interval
-        return PercentRecord(
-            estimate=_or_null(found.estimate),
-            low=_or_null(interval.low),
-            high=_or_null(interval.high),
-            kind=interval.kind,
-            reason=found.reason,
-        )
-
-    return {term: record(estimate.percent(level, term=term)) for term in estimate.shown_terms}
+    records = {}
+    for term in estimate.shown_terms:
+        found = estimate.percent(level, term=term)
+        ends = {"low": found.interval.low, "high": found.interval.high, "kind": found.interval.kind}
+        records[term] = _from(PercentRecord, {"estimate": found.estimate, **ends, "reason": found.reason})
+    return records
 
 
 def _set(interval: Interval) -> SetRecord:
-    return SetRecord(
-        low=_or_null(interval.low),
-        high=_or_null(interval.high),
-        kind=interval.kind,
-        level=interval.level,
-        method=interval.method,
-    )
+    return _from(SetRecord, asdict(interval))
 
 
 def _factor(factor: AttributionFactor) -> FactorRecord:
@@ -270,67 +322,45 @@ def _factor(factor: AttributionFactor) -> FactorRecord:
     )
 
 
-def _amount(amount: Amount) -> AmountRecord:
-    return AmountRecord(
-        estimate=_or_null(amount.estimate),
-        low=_or_null(amount.low),
-        high=_or_null(amount.high),
-        reason=amount.reason,
-    )
-
-
-def _roi(money: Roi | None, reason: str) -> RoiRecord:
-    if money is None:
-        return RoiRecord(reason=reason)
-    scenarios = tuple(
-        ScenarioRecord(
-            name=one.name,
-            effect=_or_null(one.effect),
-            attributed_benefit=_or_null(one.attributed_benefit),
-            total_cost=_or_null(one.total_cost),
-            net_benefit=_or_null(one.net_benefit),
-            roi=_or_null(one.roi),
-        )
-        for one in money.scenarios
-    )
-    return RoiRecord(
-        currency=money.currency,
-        attributed_benefit=_amount(money.attributed_benefit),
-        total_cost=_amount(money.total_cost),
-        net_benefit=_amount(money.net_benefit),
-        roi=_amount(money.roi),
-        bcr=_amount(money.bcr),
-        payback_periods=_amount(money.payback_periods),
-        npv=_amount(money.npv),
-        break_even_effect=_amount(money.break_even_effect),
-        break_even_factor=_amount(money.break_even_factor),
-        probability_net_positive=_or_null(money.probability_net_positive),
-        probability_above_hurdle=_or_null(money.probability_above_hurdle),
-        scenarios=scenarios,
-        units_represented=money.plan.units,
-        units_trained=money.trained_in_window,
-        periods=money.plan.periods,
-        costs=money.costs.lines,
+def _roi(result: StudyResult) -> RoiRecord:
+    money, finance = result.roi, result.design.finance
+    if money is None or finance is None:
+        return RoiRecord(reason=result.roi_reason)
+    valuation = result.design.valuation[0]
+    declared = {
+        "value": money.plan.value,
+        "value_kind": "value_of_untrained_level" if money.plan.log else "value_per_unit",
+        "value_source": valuation.source,
+        "value_illustrative": valuation.illustrative,
+        "approver": valuation.approver,
+        "hurdle": money.hurdle,
+        "discount_rate": finance.discount_rate,
+    }
+    return _from(
+        RoiRecord,
+        {
+            "currency": money.currency,
+            **declared,
+            **{name: _from(AmountRecord, asdict(getattr(money, name))) for name in QUANTITIES},
+            "probability_net_positive": money.probability_net_positive,
+            "probability_above_hurdle": money.probability_above_hurdle,
+            "scenarios": tuple(_from(ScenarioRecord, asdict(one)) for one in money.scenarios),
+            "units_represented": money.plan.units,
+            "units_trained": money.trained_in_window,
+            "periods": money.plan.periods,
+            "costs": money.costs.lines,
+        },
     )
 
 
 def _flow(estimate: Estimate) -> tuple[FlowRecord, ...]:
-    rows = estimate.n.tidy().to_dict("records")
-    return tuple(FlowRecord(**{str(name): value for name, value in row.items()}) for row in rows)
+    return tuple(_from(FlowRecord, _named(row)) for row in estimate.n.tidy().to_dict("records"))
 
 
 def _cohort(result: StudyResult) -> CohortRecord:
     flow, coverage = result.estimate.n, result.estimate.n.coverage
-    balance = []
-    if flow.control.units:
-        frame = baseline_balance(result.linked.panels[primary_kpi(result).id], result.estimate)
-        for row in frame.itertuples(index=False):
-            found = dict(zip(frame.columns, row, strict=True))
-            balance.append(
-                BalanceRecord.model_validate(
-                    {name: _or_null(one) if isinstance(one, float) else one for name, one in found.items()}
-                )
-            )
+    panel = result.linked.panels[primary_kpi(result).id]
+    frame = baseline_balance(panel, result.estimate).to_dict("records") if flow.control.units else []
     return CohortRecord(
         trained=flow.trained,
         control=flow.control,
@@ -340,22 +370,27 @@ def _cohort(result: StudyResult) -> CohortRecord:
             CoverageRecord(period=period, trained=_or_null(trained), control=_or_null(control))
             for period, trained, control in zip(coverage.periods, coverage.trained, coverage.control, strict=True)
         ),
-        balance=tuple(balance),
+        balance=tuple(_from(BalanceRecord, _named(row)) for row in frame),
+        read=_read(panel),
     )
 
 
-def _manifest(manifest: Manifest, previous: dict[str, str] | None) -> ManifestRecord:
-    return ManifestRecord(
-        study=manifest.study,
-        as_of=manifest.as_of,
-        design=manifest.design,
-        design_digest=manifest.design_digest,
-        data=manifest.data,
-        data_digest=manifest.data_digest,
-        rows=manifest.rows,
-        seed=manifest.seed,
-        draws=manifest.draws,
-        level=manifest.level,
-        versions=dict(manifest.versions),
-        previous=previous,
+def _read(panel: Panel) -> ReadRecord:
+    counts = panel.counts
+    return ReadRecord(
+        rows=counts.rows,
+        units=counts.units,
+        rows_missing_outcome=counts.rows_missing_outcome,
+        units_without_outcome=counts.units_without_outcome,
+        rows_absent=counts.rows_absent,
+        switched_off=counts.switched_off,
+        never_trained=int((panel.units.adopted == NEVER).sum()),
+        never_read_as=tuple(WrittenRecord(written=one, units=units) for one, units in counts.never_read_as.items()),
+        covariates_missing=tuple(
+            WithoutRecord(variable=name, units=units) for name, units in counts.covariates_missing.items()
+        ),
     )
+
+
+def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items()}

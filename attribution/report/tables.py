@@ -13,7 +13,7 @@ from attribution.finance.costs import CATEGORIES
 from attribution.finance.roi import QUANTITIES, Amount, Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.report.figures import METHODS, analysis_label
-from attribution.report.format import NOT_ESTIMABLE, THIN, money, number, percent, signed, signed_percent
+from attribution.report.format import NOT_ESTIMABLE, THIN, level_text, money, number, percent, signed, signed_percent
 from attribution.report.words import priced_kpi, primary_kpi, several_kpis
 from attribution.study.result import StudyResult
 
@@ -110,20 +110,18 @@ def arms_table(result: StudyResult) -> Table:
 
 
 def coverage_table(result: StudyResult) -> Table | None:
-    """Return the observed share of each arm by period; None where nobody who entered lacks a period."""
-    coverage = result.estimate.n.coverage
+    """Return the share of all units of each arm, measured or not, with a KPI value; None where nobody lacks one."""
+    flow, coverage = result.estimate.n, result.estimate.n.coverage
     shares = [*coverage.trained, *(value for value in coverage.control if math.isfinite(value))]
     if all(value == 1 for value in shares):
         return None
+    arms = [("trained", coverage.trained)] + ([("control", coverage.control)] if flow.control.units else [])
     rows = []
     for index, period in enumerate(coverage.periods):
-        cells = [
-            _cell(percent(float(values[index])), f"cohort.coverage.{index}.{arm}")
-            for arm, values in (("trained", coverage.trained), ("control", coverage.control))
-        ]
+        cells = [_cell(percent(float(values[index])), f"cohort.coverage.{index}.{arm}") for arm, values in arms]
         rows.append((Cell(period, kind="head"), *cells))
-    columns = _columns(("period", "trained", "not trained"), first="words")
-    return Table("Share of each arm observed, by period", columns, tuple(rows))
+    columns = _columns(("period", "trained", "not trained")[: 1 + len(arms)], first="words")
+    return Table("Share of each arm with a KPI value, by period", columns, tuple(rows))
 
 
 def share_table(factor: AttributionFactor) -> Table:
@@ -143,7 +141,7 @@ def share_table(factor: AttributionFactor) -> Table:
             )
         )
     columns: Columns = (*_columns(("interval", "share", "from", "to"), first="words"), ("kind", "words"))
-    return Table(f"The share of the {what} and its sets at {factor.interval.level:.0%}", columns, tuple(rows))
+    return Table(f"The share of the {what} and its sets at {level_text(factor.interval.level)}", columns, tuple(rows))
 
 
 def terms_table(result: StudyResult) -> Table:
@@ -176,14 +174,16 @@ def terms_table(result: StudyResult) -> Table:
         ("term", "words"),
         *_columns(("estimate", "standard error", "from", "to"), first="number"),
     )
-    return Table(f"All analyses, in KPI units, {level:.0%} intervals", columns, tuple(rows))
+    return Table(f"All analyses, in KPI units, {level_text(level)} intervals", columns, tuple(rows))
 
 
 def steps_table(result: StudyResult) -> Table:
-    """Return the steps of the waterfall, on the log scale in percent as well."""
+    """Return the steps of the waterfall, in percent as well: on the linear scale where its sets are bounded."""
     estimate, name, level = result.estimate, result.primary[0], result.manifest.level
     shown = [term for term in ("change", "background", "effect") if term in estimate.terms]
     decimals = _decimals([estimate.value(term) for term in shown])
+    relative = {term: estimate.percent(level, term=term) for term in shown}
+    in_percent = estimate.scale == "log" or all(one.interval.kind == "bounded" for one in relative.values())
     rows = []
     for term in shown:
         interval = estimate.interval(level, term=term)
@@ -193,12 +193,11 @@ def steps_table(result: StudyResult) -> Table:
             _cell(_fixed(interval.low, decimals), f"{base}.conf_low"),
             _cell(_fixed(interval.high, decimals), f"{base}.conf_high"),
         ]
-        if estimate.scale == "log":
-            relative = signed_percent(estimate.percent(level, term=term).estimate)
-            cells.append(_cell(relative, f"percent.{name}.{term}.estimate"))
+        if in_percent:
+            cells.append(_cell(signed_percent(relative[term].estimate), f"percent.{name}.{term}.estimate"))
         rows.append((Cell(TERMS[term], kind="head"), *cells))
-    names = ["step", "KPI units", "from", "to"] + ["in percent"] * (estimate.scale == "log")
-    return Table(f"The steps, with {level:.0%} intervals", _columns(names, first="words"), tuple(rows))
+    names = ["step", "KPI units", "from", "to"] + ["in percent"] * in_percent
+    return Table(f"The steps, with {level_text(level)} intervals", _columns(names, first="words"), tuple(rows))
 
 
 def ledger_table(roi: Roi) -> Table:
@@ -238,7 +237,7 @@ def money_table(result: StudyResult, roi: Roi) -> Table:
         label = QUANTITY_NAMES[name].format(period=period, unit=kpi.unit)
         shown = [
             _cell(_quantity(name, value, roi, amount), f"roi.{name}.{key}")
-            for key, value in (("estimate", amount.estimate), ("low", amount.low), ("high", amount.high))
+            for key, value in zip(("estimate", "low", "high"), _values(name, amount), strict=True)
         ]
         note = [Cell(amount.reason, kind="words")] if noted else []
         rows.append((Cell(label, kind="head"), *shown, *note))
@@ -246,7 +245,7 @@ def money_table(result: StudyResult, roi: Roi) -> Table:
     if noted:
         columns = (*columns, ("note", "words"))
     worth = f"What the effect on {kpi.label} is worth" if several_kpis(result) else "What it is worth"
-    caption = f"{worth}, {roi.currency}, with {roi.level:.0%} intervals from joint draws"
+    caption = f"{worth}, {roi.currency}, with {level_text(roi.level)} intervals from joint draws"
     return Table(caption, columns, tuple(rows))
 
 
@@ -284,7 +283,7 @@ def manifest_table(result: StudyResult, previous: dict[str, str] | None) -> Tabl
         ("rows read", _count(manifest.rows), "rows"),
         ("seed", str(manifest.seed), "seed"),
         ("draws", _count(manifest.draws), "draws"),
-        ("confidence level", percent(manifest.level), "level"),
+        ("confidence level", level_text(manifest.level), "level"),
         *((f"version of {name}", one, f"versions.{name}") for name, one in manifest.versions.items()),
         *((f"previous run: {_words(name)}", one, f"previous.{name}") for name, one in (previous or {}).items()),
     ]
@@ -341,11 +340,17 @@ def _ends(interval: Interval, base: str) -> tuple[Cell, Cell]:
     return _cell(word, f"{base}.low"), _cell(word, f"{base}.high")
 
 
+def _values(name: str, amount: Amount) -> tuple[float, float, float]:
+    """Return a quantity and its ends; a payback that has no estimate is one not reached."""
+    never = name == "payback_periods" and math.isnan(amount.estimate)
+    return math.inf if never else amount.estimate, amount.low, amount.high
+
+
 def _quantity(name: str, value: float, roi: Roi, amount: Amount) -> str:
     if name in _MONEY:
         return money(value, roi.currency, width=amount.high - amount.low)
     if name in ("roi", "break_even_factor"):
         return signed_percent(value) if name == "roi" else percent(value)
-    if name == "payback_periods" and (math.isinf(value) or (math.isnan(value) and amount.reason.startswith("never"))):
-        return "never"
+    if name == "payback_periods" and math.isinf(value):
+        return "not reached"
     return number(value)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from attribution.core.estimate import Estimate, Percent
+from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
 from attribution.inference.factor import AttributionFactor
-from attribution.numerics.ratio import fieller
-from attribution.report.format import between, number, percent, plural, signed, signed_percent
+from attribution.report.format import between, capital, number, percent, plural, signed, signed_percent
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
 
@@ -79,11 +78,16 @@ def worthwhile(kpi: Kpi, unit: str | None = None) -> str:
     return f"{number(abs(smallest))} {step_unit(kpi) if unit is None else unit}".rstrip()
 
 
-def units(result: StudyResult, count: int) -> str:
-    """Return a count of units with the noun the design gives them: the level of assignment, where that is the unit."""
+def unit_noun(result: StudyResult) -> str:
+    """Return what the design calls a unit: the level of assignment, where that is the unit."""
     columns, level = result.design.columns, result.design.assignment.level
     same = columns.cluster is None or columns.cluster == columns.unit
-    return plural(count, level if level and same else "unit")
+    return level if same else "unit"
+
+
+def units(result: StudyResult, count: int) -> str:
+    """Return a count of units with the noun the design gives them."""
+    return plural(count, unit_noun(result))
 
 
 def listed(names: list[str]) -> str:
@@ -103,40 +107,6 @@ def better_or_worse(estimate: Estimate, value: float) -> str:
     if value == 0:
         return "no change"
     return "an improvement" if (value > 0) == (estimate.direction == "higher") else "a deterioration"
-
-
-def change_percent(estimate: Estimate, level: float) -> Percent:
-    """Return the observed change relative to the baseline level, with its set."""
-    if estimate.scale == "log" or "effect" not in estimate.terms:
-        return estimate.percent(level, term="change")
-    relative = estimate.combine(
-        {"change": {"change": 1.0}, "baseline": {"untrained_level": 1.0, "effect": 1.0, "change": -1.0}}
-    )
-    undefined = Percent(float("nan"), Interval.undefined(level=level, method="fieller"), "no level to compare with")
-    if estimate.outcome_range[0] < 0 < estimate.outcome_range[1]:
-        return undefined
-    found = fieller(relative.ratio_problem("change", "baseline", level))
-    if found.kind != "bounded":
-        return undefined
-    return Percent(
-        relative.value("change") / relative.value("baseline"),
-        Interval(found.low, found.high, level, "bounded", "fieller"),
-    )
-
-
-def size(estimate: Estimate, value: float, interval: Interval, relative: Percent) -> tuple[str, str]:
-    """Return a value and its interval in words: percent on the log scale, else KPI units with percent beside."""
-    if estimate.scale == "log":
-        if relative.interval.kind != "bounded":
-            return signed_percent(relative.estimate), "no interval: the standard error is undefined"
-        ends = between(signed_percent(relative.interval.low), signed_percent(relative.interval.high))
-        return signed_percent(relative.estimate), ends
-    shown = signed(value)
-    if relative.interval.kind == "bounded":
-        shown += f" ({signed_percent(relative.estimate)})"
-    if interval.kind != "bounded":
-        return shown, "no interval: the standard error is undefined"
-    return shown, between(signed(interval.low), signed(interval.high))
 
 
 def share_reading(factor: AttributionFactor) -> str:
@@ -192,7 +162,7 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
         moved = _amount(estimate, "change", unit)
         verb = "did not move" if not moved else f"{'rose' if estimate.value('change') > 0 else 'fell'} by {moved}"
         why = "without a comparison, these data cannot say why"
-        return f"{_capital(kpi)} {verb} where people were trained ({_ends(estimate, 'change', level)}); {why}."
+        return f"{capital(kpi)} {verb} where people were trained ({_ends(estimate, 'change', level)}); {why}."
     if estimate.interval(level).kind != "bounded":
         return f"We cannot tell what {program} did to {kpi}: these data do not show how uncertain the estimate is."
     amount, ends = _amount(estimate, "effect", unit), _ends(estimate, "effect", level)
@@ -200,15 +170,15 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
     expected = f"ended {than} expected from the untrained"
     if verdict == "works":
         return {
-            "A": f"{_capital(program)} caused {kpi} to end {than} without training ({ends}).",
-            "B": f"{_capital(program)} worked, as far as a comparison can show: {kpi} {expected} ({ends}).",
-            "C": f"{_capital(kpi)} {expected} ({ends}): this fits a benefit of {program}, but does not prove it.",
+            "A": f"{capital(program)} caused {kpi} to end {than} without training ({ends}).",
+            "B": f"{capital(program)} worked, as far as a comparison can show: {kpi} {expected} ({ends}).",
+            "C": f"{capital(kpi)} {expected} ({ends}): this fits a benefit of {program}, but does not prove it.",
         }[grade]
     if verdict == "does_not" and improvement_ends(estimate, estimate.interval(level))[1] < 0:
         return {
-            "A": f"{_capital(program)} did harm: {kpi} ended {than} without training ({ends}).",
-            "B": f"{_capital(program)} did not help, as far as a comparison can show: {kpi} {expected} ({ends}).",
-            "C": f"{_capital(kpi)} {expected} ({ends}): this speaks against a benefit of {program}, "
+            "A": f"{capital(program)} did harm: {kpi} ended {than} without training ({ends}).",
+            "B": f"{capital(program)} did not help, as far as a comparison can show: {kpi} {expected} ({ends}).",
+            "C": f"{capital(kpi)} {expected} ({ends}): this speaks against a benefit of {program}, "
             "but does not disprove it.",
         }[grade]
     if verdict == "does_not":
@@ -217,7 +187,7 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
             f"did not improve {kpi} by a worthwhile amount (at least {least}): the effect lies "
             f"{_ends(estimate, 'effect', level, unit)}"
         )
-        return f"If the comparison holds, {program} {lies}." if grade == "C" else f"{_capital(program)} {lies}."
+        return f"If the comparison holds, {program} {lies}." if grade == "C" else f"{capital(program)} {lies}."
     return (
         f"We cannot tell whether {program} changed {kpi}, which {expected}: the effect may lie anywhere "
         f"{_ends(estimate, 'effect', level)}."
@@ -247,7 +217,3 @@ def _ends(estimate: Estimate, term: str, level: float, unit: str = "") -> str:
 def _lowered(label: str) -> str:
     """Return a label as it stands inside a sentence; an abbreviation keeps its capitals."""
     return label[0].lower() + label[1:] if label[1:2].islower() or label[1:2] == " " else label
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from attribution.core.panel import Panel
-from attribution.core.periods import PeriodLength, Periods, label_text, ordinals, period_end, period_start
+from attribution.core.periods import PeriodLength, Periods, label_text, parse_label, period_end, period_start
 from attribution.design.schema import StudyDesign
+from attribution.design.windows import launch_code
 from attribution.errors import DataError
 from attribution.study.sources import Source
 
@@ -24,7 +24,10 @@ FIRST_CLAIM_DAY = 90
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linked:
-    """A study's panels by KPI id, and the windows as of a date. `waiting` are follow-up periods not yet over."""
+    """A study's panels by KPI id, and the windows as of a date. `waiting` are follow-up periods not yet over.
+
+    `followup` is empty before there is any, and `not_begun` then says why.
+    """
 
     panels: Mapping[str, Panel]
     baseline: tuple[Any, ...]
@@ -32,6 +35,7 @@ class Linked:
     waiting: tuple[str, ...]
     as_of: datetime.date
     days_since_launch: int
+    not_begun: str = ""
 
     @property
     def too_early(self) -> bool:
@@ -42,8 +46,8 @@ class Linked:
 def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Linked:
     """Build the panels and keep the follow-up periods that are over as of the date.
 
-    `as_of` defaults to the design's own, then to the end of the last follow-up period. Raises `DataError` where
-    no follow-up period is over, or a counter of periods needs the date to be given.
+    `as_of` defaults to the design's own, then to the end of the last follow-up period. Raises `DataError` for a window
+    that the data do not have or the launch does not allow, or a counter of periods without a date.
     """
     timing = design.timing
     date = as_of or design.study.as_of or _last_day(timing.followup, timing.period)
@@ -52,15 +56,36 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
     for label in timing.followup:
         end = _end(label, timing.period)
         (over if end is None or end <= date else waiting).append(label)
+    panels = _panels(design, source)
+    periods = next(iter(panels.values())).periods
+    not_begun = ""
     if not over:
-        raise DataError(
-            f"no follow-up period is over on {date}; the first, {label_text(timing.followup[0])}, ends "
-            f"{_end(timing.followup[0], timing.period)}",
-            where="timing.followup",
-            remedy="run the study later, or give a later --as-of",
+        first = timing.followup[0]
+        not_begun = (
+            f"no follow-up period is over on {date}; the first, {label_text(first)}, ends {_end(first, timing.period)}"
         )
+    elif all(_is_later(label, periods) for label in over):
+        last = periods.text(len(periods) - 1)
+        not_begun = f"no follow-up period is in the data yet; they end with {last}, before {label_text(over[0])}"
+    if not_begun:
+        over, waiting = [], list(timing.followup)
+    _require_periods(design, periods, over)
+    if over:
+        _require_distances(design, periods, over)
+    return Linked(
+        panels=panels,
+        baseline=tuple(timing.baseline),
+        followup=tuple(over),
+        waiting=tuple(label_text(label) for label in waiting),
+        as_of=date,
+        days_since_launch=_days_since_launch(design, over, date),
+        not_begun=not_begun,
+    )
+
+
+def _panels(design: StudyDesign, source: Source) -> dict[str, Panel]:
     columns = design.columns
-    panels = {
+    return {
         kpi.id: Panel.from_frame(
             source.frame,
             unit=columns.unit,
@@ -78,47 +103,65 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
         )
         for kpi in design.kpi
     }
-    _require_distances(design, next(iter(panels.values())), over)
-    return Linked(
-        panels=panels,
-        baseline=tuple(timing.baseline),
-        followup=tuple(over),
-        waiting=tuple(label_text(label) for label in waiting),
-        as_of=date,
-        days_since_launch=_days_since_launch(design, over, date),
-    )
 
 
-def _require_distances(design: StudyDesign, panel: Panel, over: list[Any]) -> None:
-    """Raise `DataError` unless washout and anticipation, counted in periods of the data, lie between the windows.
+def _is_later(label: Any, periods: Periods) -> bool:
+    """Say whether a period of the design comes after all of the data's; a label of another kind does not."""
+    one, last = parse_label(label), parse_label(periods.labels[-1])
+    if isinstance(one, pd.Timestamp) and isinstance(last, pd.Period):
+        one = one.to_period(last.freqstr)
+    elif isinstance(one, pd.Period) and isinstance(last, pd.Timestamp):
+        one = one.start_time
+    if isinstance(one, pd.Period) and isinstance(last, pd.Period):
+        return bool(one.freqstr == last.freqstr and one > last)
+    return type(one) is type(last) and bool(one > last)  # type: ignore[operator]
 
-    The design file checks integers by itself; months, quarters and dates can be counted only with the data.
+
+def _require_periods(design: StudyDesign, periods: Periods, over: list[Any]) -> None:
+    """Raise one `DataError` that names every period of both windows that the data do not have."""
+    errors: list[tuple[str, DataError]] = []
+    for name, labels in (("baseline", design.timing.baseline), ("followup", over)):
+        for label in labels:
+            try:
+                periods.code(label, where=f"timing.{name}")
+            except DataError as error:
+                errors.append((f"{label_text(label)} ({name})", error))
+    if len(errors) == 1:
+        raise errors[0][1]
+    if errors:
+        raise DataError(
+            f"{len(errors)} periods are not in the data: {', '.join(shown for shown, _ in errors)}; "
+            f"the data have {periods.text(0)} to {periods.text(len(periods) - 1)}",
+            where=", ".join(dict.fromkeys(error.where for _, error in errors)),
+            remedy="name periods that the data have, written as the data do",
+        ) from errors[0][1]
+
+
+def _require_distances(design: StudyDesign, periods: Periods, over: list[Any]) -> None:
+    """Raise `DataError` unless the launch, washout and anticipation counted in periods of the data, parts the windows.
+
+    The design file checks what compares by itself; months, quarters and dates can be counted only with the data.
     """
-    timing, periods = design.timing, panel.periods
-    if isinstance(timing.launch, int) or not (timing.washout or timing.anticipation):
+    timing = design.timing
+    launch = launch_code(timing, periods)
+    if launch is None:
         return
-    launch = _launch_code(timing.launch, periods)
     first = min(periods.codes(over, where="timing.followup"))
     last = max(periods.codes(timing.baseline, where="timing.baseline"))
     if first < launch + timing.washout:
+        within = f"within {timing.washout} periods of the launch" if first >= launch else "before the launch"
         raise DataError(
-            f"the follow-up starts in {periods.text(first)}, within {timing.washout} periods of the launch",
+            f"the follow-up starts in {periods.text(first)}, {within}",
             where="timing.followup",
-            remedy="begin the follow-up later, or shorten the washout",
+            remedy="begin the follow-up later" + (", or shorten the washout" if first >= launch else ""),
         )
     if last >= launch - timing.anticipation:
+        within = f"within {timing.anticipation} periods before" if last < launch else "not before"
         raise DataError(
-            f"the baseline ends in {periods.text(last)}, within {timing.anticipation} periods before the launch",
+            f"the baseline ends in {periods.text(last)}, {within} the launch",
             where="timing.baseline",
-            remedy="end the baseline earlier, or shorten the anticipation",
+            remedy="end the baseline earlier" + (", or shorten the anticipation" if last < launch else ""),
         )
-
-
-def _launch_code(launch: Any, periods: Periods) -> int:
-    """Return the code of the period in which the launch falls; a dated period is labelled by its first day."""
-    if periods.kind == "date" and isinstance(launch, datetime.date):
-        return int(np.searchsorted(ordinals(periods.labels), ordinals(pd.DatetimeIndex([launch]))[0], side="right")) - 1
-    return periods.code(launch, where="timing.launch")
 
 
 def _end(label: Any, length: PeriodLength) -> datetime.date | None:
@@ -142,6 +185,8 @@ def _last_day(labels: tuple[Any, ...], length: PeriodLength) -> datetime.date:
 def _days_since_launch(design: StudyDesign, over: list[Any], date: datetime.date) -> int:
     timing = design.timing
     if isinstance(timing.launch, int) and timing.period != "year":
+        if not over:
+            return 0
         return (int(over[-1]) - timing.launch + 1) * DAYS[timing.period]
     launch = timing.launch
     start = launch if type(launch) is datetime.date else period_start(launch, timing.period)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from attribution.core.estimate import Estimate
-from attribution.core.finding import Finding
+from attribution.core.finding import Finding, Review
 from attribution.design.schema import StudyDesign
 from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
@@ -65,7 +65,12 @@ class StudyResult:
         return f"StudyResult({self.design.study.id!r} as of {self.manifest.as_of}: {self.factor!r}; {self.roi!r})"
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         from attribution.core.display import table_html
 
         caption = f"{self.design.study.title}, as of {self.manifest.as_of}"
-        return table_html(self.tidy(), caption=caption) + self.factor._repr_html_()
+        money = f"<p>{escape(self.roi_reason)}</p>" if self.roi is None else self.roi._repr_html_()
+        open_ones = tuple(finding for finding in self.findings if finding.status in ("fail", "warn"))
+        reviewed = Review(open_ones)._repr_html_() if open_ones else "<p>No finding failed or warned.</p>"
+        return table_html(self.tidy(), caption=caption) + self.factor._repr_html_() + money + reviewed

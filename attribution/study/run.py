@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +15,11 @@ from attribution.errors import DataError, MethodError
 from attribution.finance.costs import CostLedger, CostLine, cost_ledger
 from attribution.finance.roi import Roi, roi
 from attribution.inference.factor import AttributionFactor, attribution_factor
-from attribution.registry import ESTIMATORS, load, options
+from attribution.registry import CHECKS, ESTIMATORS, ONCE_A_STUDY, load, options
 from attribution.study.link import FIRST_CLAIM_DAY, Linked, link
 from attribution.study.manifest import build_manifest
 from attribution.study.result import StudyResult
-from attribution.study.sources import read
+from attribution.study.sources import Source, read
 
 PERIODS_PER_YEAR = {"year": 1.0, "quarter": 4.0, "month": 12.0, "week": 52.1775, "day": 365.2425}
 
@@ -28,7 +29,7 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
 
     `as_of` is the date of the evaluation; follow-up periods that end later wait. The same design, data and date give
     the same bits for any number of `workers`. Raises `AttributionError` for unusable input; a gate that fails is
-    a finding, not an error.
+    a finding, not an error. A date before any follow-up period is over is unusable; `review` then judges what is known.
 
     Examples
     --------
@@ -37,8 +38,20 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
     >>> round(result.factor.share, 5)
     0.84663
     """
+    require_date(as_of)
     source = read(design)
     linked = link(design, source, as_of)
+    if linked.not_begun:
+        raise DataError(
+            linked.not_begun,
+            where="timing.followup",
+            remedy="run the study later, or give a later --as-of; until then, review it: attribution check",
+        )
+    return run_linked(design, source, linked, workers=workers)
+
+
+def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: int = 1) -> StudyResult:
+    """Run a study whose follow-up has begun on its panels; see `run`."""
     estimates = {analysis.id: _estimate(analysis, design, linked) for analysis in design.analysis}
     inference = design.inference
     factors = {
@@ -60,7 +73,7 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
         primary=primary,
         roi=money,
         roi_reason=reason,
-        findings=_findings(design, linked, estimates, factors, primary, ledger),
+        findings=findings_of(design, linked, estimates, factors),
         manifest=build_manifest(design, source, linked),
     )
 
@@ -109,13 +122,7 @@ def _money(
         return None, "the design declares no value and no costs"
     if linked.too_early:
         return None, _too_early(linked)
-    if len(design.valuation) > 1:
-        raise MethodError(
-            f"{len(design.valuation)} KPIs have a value",
-            where="valuation",
-            remedy="price one KPI: the benefits of several would have to be summed from joint draws",
-        )
-    valuation = design.valuation[0]
+    (valuation,) = design.valuation
     priced = [one.id for one in design.analysis if one.role == "primary" and one.kpi == valuation.kpi]
     if not priced or "effect" not in factors[priced[0]].estimate.terms:
         return None, f"no primary analysis of {valuation.kpi} estimates an effect"
@@ -136,27 +143,43 @@ def _money(
     )
 
 
-def _findings(
+def findings_of(
     design: StudyDesign,
     linked: Linked,
-    estimates: dict[str, Estimate],
-    factors: dict[str, AttributionFactor],
-    primary: tuple[str, ...],
-    ledger: CostLedger | None,
+    estimates: Mapping[str, Estimate],
+    factors: Mapping[str, AttributionFactor],
 ) -> tuple[Finding, ...]:
-    """Apply every check to each primary analysis; with several, the id says which."""
-    found: list[Finding] = []
-    for analysis in (one for one in design.analysis if one.id in primary):
-        evidence = Evidence(
+    """Apply the checks to each primary analysis, those of the money once; with several analyses, the id says which.
+
+    Before there is a follow-up, `estimates` and `factors` are empty, and the checks that need them are skipped.
+    """
+    ledger = ledger_of(design)
+    evidence = {
+        analysis.id: Evidence(
             design=design,
             panel=linked.panels[analysis.kpi],
-            estimate=estimates[analysis.id],
-            factor=factors[analysis.id],
+            estimate=estimates.get(analysis.id),
+            factor=factors.get(analysis.id),
             ledger=ledger,
         )
-        for finding in review_evidence(evidence):
-            found.append(finding if len(primary) == 1 else _named(finding, analysis.id))
-    return tuple(found)
+        for analysis in design.analysis
+        if analysis.role == "primary"
+    }
+    if len(evidence) == 1:
+        return review_evidence(next(iter(evidence.values())))
+    each = [name for name in CHECKS if name not in ONCE_A_STUDY]
+    found = [_named(finding, name) for name, own in evidence.items() for finding in review_evidence(own, each)]
+    return (*found, *review_evidence(Evidence(design=design, ledger=ledger), ONCE_A_STUDY))
+
+
+def require_date(as_of: object) -> None:
+    """Raise `MethodError` unless the date of an evaluation is a date without a time, or None."""
+    if as_of is not None and (not isinstance(as_of, datetime.date) or isinstance(as_of, datetime.datetime)):
+        raise MethodError(
+            f"as_of is {as_of!r}, not a date",
+            where="as_of",
+            remedy="pass a datetime.date, such as datetime.date(2026, 9, 30)",
+        )
 
 
 def _too_early(linked: Linked) -> str:

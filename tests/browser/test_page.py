@@ -173,10 +173,31 @@ WIDEST = {"kpi.0.label": "Wm" * 40, "kpi.0.unit": "Wm" * 20, "program.name": "Ac
 """As long as the schema allows: in words that can be broken between lines, and in one that cannot."""
 
 
-@pytest.fixture(params=["michigan", "longest", "widest", "one trained", "noise"])
+TWO_KPIS: dict[str, Any] = {
+    "kpi.1": {
+        "id": "errors", "column": "errors", "label": "Errors in orders that customers send back", "unit": "slips",
+        "direction": "lower", "role": "primary", "minimum_worthwhile_effect": 0.5,
+    },
+    "kpi.0.minimum_worthwhile_effect": 1.9,
+    "analysis.0.kpi": "sales",
+    "analysis.1": {"id": "mistakes", "kpi": "errors", "method": "did", "role": "primary"},
+    "valuation.0.kpi": "sales",
+    "cost.1": None,
+}  # fmt: skip
+"""The second KPI is harmed, and a gate fails: page one at its fullest."""
+
+
+def two_kpis(sales: Sales) -> pd.DataFrame:
+    frame = sales()
+    return frame.assign(errors=10 + 1.0 * (frame["start"].notna() & (frame["month"] >= "2026-02")) + frame["sales"] / 9)
+
+
+@pytest.fixture(params=["michigan", "longest", "widest", "one trained", "noise", "two kpis"])
 def source(request: pytest.FixtureRequest, michigan: str, sales: Sales, make_study: Study) -> str:
     if request.param == "one trained":
         return render_study(make_study(sales(trained=1)))
+    if request.param == "two kpis":
+        return render_study(make_study(two_kpis(sales), TWO_KPIS))
     if request.param == "noise":
         return render_study(make_study(sales(effect=0.0, trend=0.0, noise=3.0)))
     names = {"longest": LONGEST, "widest": WIDEST}

@@ -17,6 +17,7 @@ import pytest
 
 from attribution import cli
 from attribution.registry import CHECKS, ESTIMATORS
+from attribution.study.manifest import package_version
 
 MICHIGAN = Path(__file__).resolve().parents[2] / "designs" / "michigan-grants.toml"
 
@@ -61,7 +62,7 @@ def test_a_sound_study_is_done(
     assert (found.code, found.err) == (0, "")
     assert "Sales training, as of 2026-05-31 (grade B: " in found.out
     assert "Sales academy worked, as far as a comparison can show" in found.out
-    assert "What it is worth: ROI +15% (between −5.7% and +37%)" in found.out
+    assert "What it is worth: ROI +15% (between −6.7% and +49%)" in found.out
     assert "report:  runs/sales-2026/2026-05-31/report.html" in found.out
     assert found.out.endswith("No gate failed (exit 0)\n")
     assert sorted(path.name for path in (folder / "runs" / "sales-2026" / "2026-05-31").iterdir()) == [
@@ -104,7 +105,7 @@ def test_d_one_trained_unit(
 ) -> None:
     found = attribution("run", make_study(sales(trained=1)))
     assert (found.code, found.err) == (3, "")
-    assert "A gate failed: clusters_per_arm (exit 3)" in found.out
+    assert "A gate failed: clusters_per_arm, standard_error (exit 3)" in found.out
     assert "no interval: the standard error is undefined" in found.out
     run = folder / "runs" / "sales-2026" / "2026-05-31"
     assert (run / "report.html").is_file()
@@ -179,7 +180,6 @@ def test_before_day_90_there_is_a_progress_report(
     [
         (["{design}", "--as-of", "31.05.2026"], "31.05.2026"),
         (["{design}", "--as-of", "2026-02-30"], "2026-02-30"),
-        (["{design}", "--as-of", "2026-01-31"], "no follow-up period is over on 2026-01-31"),
         (["absent.toml"], "there is no such file"),
         (["."], "the file cannot be read"),
         ([], "Missing argument"),
@@ -200,6 +200,25 @@ def test_unusable_arguments_are_exit_2_and_write_nothing(
     assert (found.code, found.out) == (2, "")
     assert says in found.err
     assert "Traceback" not in found.err
+    assert list(folder.iterdir()) == []
+
+
+def test_before_the_follow_up_run_is_unusable_and_check_judges_what_is_known(
+    attribution: Callable[..., Ran], make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame], folder: Path
+) -> None:
+    frame = sales()
+    whole, started = make_study(frame), ["--as-of", "2026-01-31"]
+    refused = attribution("run", whole, *started)
+    assert (refused.code, refused.out) == (2, "")
+    assert "no follow-up period is over on 2026-01-31" in refused.err
+    assert "What to do: run the study later" in refused.err
+    early = make_study(frame[frame["month"] <= "2026-01"], name="early.toml")
+    for arguments in ([early], [early, *started]):
+        found = attribution("check", *arguments)
+        assert (found.code, found.err) == (0, "")
+        assert "PASS    pre_periods: " in found.out
+        assert "PASS    launch: nobody starts between the baseline and the launch" in found.out
+        assert "SKIPPED clusters_per_arm: the follow-up is not over" in found.out
     assert list(folder.iterdir()) == []
 
 
@@ -266,6 +285,10 @@ def test_without_a_command_the_help_is_shown(attribution: Callable[..., Ran]) ->
         assert command in found.out
 
 
+def test_the_version_is_printed(attribution: Callable[..., Ran]) -> None:
+    assert attribution("--version") == Ran(0, f"attribution {package_version()}\n", "")
+
+
 def test_a_defect_of_ours_keeps_its_traceback(
     attribution: Callable[..., Ran], make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,3 +317,45 @@ def test_as_a_process(tmp_path: Path) -> None:
     assert (absent.returncode, absent.stdout) == (2, "")
     assert absent.stderr.startswith("error: absent.toml: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def _process(folder: Path, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from attribution.cli import main; main()", *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(MICHIGAN.parents[1])} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_that_lacks_a_character_is_no_defect(
+    encoding: str, tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    """The title holds a minus and letters of another script, which latin-1 cannot show."""
+    design = make_study(None, {"study.title": "Vertrieb \u2212 \u55b6\u696d"})
+    process = _process(tmp_path, "check", design, PYTHONIOENCODING=encoding)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert out.startswith(b"Vertrieb ")
+    absent = _process(tmp_path, "check", "\u2212.toml", PYTHONIOENCODING=encoding)
+    _, err = absent.communicate()
+    assert absent.returncode == 2
+    assert err.startswith(b"error: ")
+    assert b"Traceback" not in err
+
+
+def test_a_closed_pipe_ends_quietly_with_the_code_of_what_was_done(
+    tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    without = [{"category": "license", "amount": 2000, "source": "invoice"}]
+    for changes, code in (({}, 0), ({"cost": without}, 3)):
+        process = _process(tmp_path, "check", make_study(None, changes))
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # nobody reads on, before the first line
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        assert process.wait() == code

@@ -27,7 +27,7 @@ def test_with_data_a_finding_says_what_was_seen_and_what_to_do(
     sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
     for finding in review_evidence(evidence_of(sales(trained=4, trend=-2.0))):
-        assert finding.observed
+        assert bool(finding.observed) == (finding.status != "skipped")
         assert bool(finding.remedy) == (finding.status in ("warn", "fail"))
 
 

@@ -108,6 +108,26 @@ CASES: dict[str, tuple[list[Edit], str, str]] = {
         "timing.launch",
         "not after the last baseline period '2026Q1'",
     ),
+    "follow-up in text before the launch": (
+        [windows("'2026-03'", "['2026-01']", "['2026-02', '2026-04']")],
+        "timing.followup",
+        "from '2026-02', before the launch '2026-03'; expected from then on",
+    ),
+    "follow-up in days before the launch": (
+        [windows("2026-03-16", "[2026-01-01]", "[2026-02-01, 2026-03-01]")],
+        "timing.followup",
+        "from 2026-02-01, before the launch 2026-03-16",
+    ),
+    "month of the launch day in the baseline": (
+        [windows("2026-03-16", "[2026-02-01, 2026-03-01]", "[2026-04-01]")],
+        "timing.launch",
+        "not after the last baseline period 2026-03-01",
+    ),
+    "text months and a launch day": (
+        [windows("2026-03-16", "['2026-01']", "['2026-02', '2026-03']")],
+        "timing.followup",
+        "before the launch 2026-03-16",
+    ),
     "follow-up during washout": (
         [windows("5", "[3]", "[6, 7]", "washout = 2")],
         "timing.followup",
@@ -138,6 +158,15 @@ CASES: dict[str, tuple[list[Edit], str, str]] = {
         [("", f"[[valuation]]\n{VALUE}")],
         "valuation[1].kpi",
         "valuation[0] prices already",
+    ),
+    "values of two KPIs": (
+        [
+            *NAMED,
+            ("", SECOND + '[[analysis]]\nid = "errors"\nkpi = "errors"\nmethod = "did"\nrole = "primary"'),
+            ("", f'[[valuation]]\nkpi = "errors"\n{VALUE}'),
+        ],
+        "valuation",
+        "found values of 2 KPIs ('sales', 'errors'), expected the value of one",
     ),
     "value of a KPI that is not there": (
         [(VALUE, 'kpi = "sale"\n' + VALUE)],
@@ -221,6 +250,9 @@ def test_two_kpis_with_an_analysis_each(load: Load) -> None:
         windows("2026-03-01", "[2026-02-01, 2026-01-01]", "[2026-03-01]"),
         windows("'2026Q2'", "['2025Q4', '2026Q1']", "['2026-Q2']"),
         windows("'2026-02'", "['2026-01']", "['2026-02', '2026-03']"),
+        # A launch inside a month is in that month.
+        windows("2026-03-16", "[2026-02-01]", "[2026-03-01]"),
+        windows("2026-03-16", "['2026-02']", "['2026-03']"),
         # Only the data know the order of such labels.
         windows("'wave two'", "['wave three']", "['wave one']"),
     ],
@@ -237,3 +269,27 @@ def test_a_follow_up_before_the_baseline_is_named_as_such(problems: Problems) ->
 def test_a_rule_speaks_although_another_key_of_the_table_is_faulty(problems: Problems) -> None:
     found = problems((COST, "amount = 1000\nlow = 2000\nhigh = 3000\nsource = 7"))
     assert {problem.key for problem in found} == {"cost[0].amount", "cost[0].source"}
+
+
+@pytest.mark.parametrize(
+    ("more", "faulty"),
+    [
+        ("washout = -1", {"timing.washout"}),
+        ("anticipation = 'one'", {"timing.anticipation"}),
+        ("", set()),
+    ],
+)
+def test_a_faulty_key_of_timing_does_not_silence_the_others(problems: Problems, more: str, faulty: set[str]) -> None:
+    found = problems(windows("6", "[3, 3]", "[5, 7]", more))
+    assert {problem.key for problem in found} == {"timing.baseline", "timing.followup"} | faulty
+
+
+def test_each_window_is_compared_with_the_launch_by_itself(problems: Problems) -> None:
+    found = problems(windows("6", "[true]", "[5, 7]"))
+    assert {problem.key for problem in found} == {"timing.baseline[0]", "timing.followup"}
+    found = problems(windows("3", "[3]", "[]"))
+    assert {problem.key for problem in found} == {"timing.launch", "timing.followup"}
+    found = problems(
+        windows("'2026-03'", "['2026-03']", "['2026-04']"), ('period = "month"\nlaunch', "period = 3\nlaunch")
+    )
+    assert {problem.key for problem in found} == {"timing.launch", "timing.period"}

@@ -16,7 +16,7 @@ import pytest
 
 import attribution as at
 from attribution.core.interval import Interval
-from attribution.report.claims import Claim, compile_claim, interval_note, verdict_of
+from attribution.report.claims import Claim, Number, compile_claim, interval_note, verdict_of
 from attribution.report.html import render
 
 Stated = Callable[..., at.StudyResult]
@@ -58,7 +58,14 @@ def test_the_tiles_of_a_sound_study(stated: Stated) -> None:
     assert [(tile.title, tile.headline.text, tile.headline.source, tile.interval) for tile in claim.tiles] == [
         ("What changed", "+4.00 (+22%)", "terms.primary.change.estimate", "between +3.41 and +4.59"),
         ("What training did", "+2.00 (+10%)", "terms.primary.effect.estimate", "between +1.02 and +2.98"),
-        ("What it is worth", "ROI +15%", "roi.roi.estimate", "between −41% and +80%"),
+        ("What it is worth", "ROI +15%", "roi.roi.estimate", "between −43% and +83%"),
+    ]
+    # The number and the percentage beside it have each their own path.
+    assert [tile.headline.shown for tile in claim.tiles[:2]] == ["+4.00", "+2.00"]
+    beside = [tile.headline.relative for tile in claim.tiles[:2]]
+    assert beside == [
+        Number("+22%", "percent.primary.change.estimate"),
+        Number("+10%", "percent.primary.effect.estimate"),
     ]
     assert claim.tiles[0].note == (
         "Monthly sales of the trained (24 people): an improvement, as higher is better. "
@@ -68,8 +75,8 @@ def test_the_tiles_of_a_sound_study(stated: Stated) -> None:
         "Share of the change: 50% (between 28% and 70%), part of the gain. In the KPI's own unit: +2.00 orders."
     )
     assert claim.tiles[2].note == (
-        "Net benefit $800 (between −$2.1K and $3.7K) for 24 people measured, against the costs of all 24 trained. "
-        "Above zero in 69% of draws."
+        "Net benefit $800 (between −$2.3K and $3.8K) for 24 people measured, against the costs of all 24 trained. "
+        "Above zero in 70% of draws."
     )
     assert claim.banner == ()
     assert all(tile.allowed for tile in claim.tiles)
@@ -117,7 +124,10 @@ def test_no_line_calls_a_deterioration_a_benefit(stated: Stated) -> None:
 def test_on_the_log_scale_page_one_speaks_in_percent(stated: Stated) -> None:
     changes = {"kpi.0.scale": "log", "kpi.0.direction": "lower", "kpi.0.unit": "log points"}
     claim = _claim(stated, -0.3, -0.4, errors=(0.03, 0.04), level=2.0, changes=changes)
-    assert [tile.headline.text for tile in claim.tiles[:2]] == ["−33%", "−26%"]
+    assert [tile.headline for tile in claim.tiles[:2]] == [
+        Number("−33%", "percent.primary.change.estimate"),
+        Number("−26%", "percent.primary.effect.estimate"),
+    ]
     assert claim.tiles[1].interval == "between −33% and −18%"
     assert claim.tiles[1].note.startswith("Share of the log change: 75% (between ")
     assert claim.tiles[0].note.endswith("In the KPI's own unit: −0.400 log points.")
@@ -139,6 +149,8 @@ def test_before_day_90_there_is_no_effect_no_share_and_no_money(stated: Stated) 
     assert claim.verdict == "too_early"
     assert [tile.allowed for tile in claim.tiles] == [True, False, False]
     assert claim.tiles[1].headline.text == "Too early"
+    assert claim.tiles[0].headline.text == "+4.00"
+    assert claim.tiles[2].headline.text == "Too early"
     assert claim.tiles[2].note == "Day 89 after launch: nothing is attributed before day 90."
     assert claim.interval_note == ""
     page = " ".join([claim.sentence, *claim.threats, *(tile.note for tile in claim.tiles[1:])])
@@ -200,7 +212,8 @@ def test_grade_d_has_no_effect_tile_and_no_money(
     assert (claim.grade, claim.verdict) == ("D", "cannot_tell")
     assert [tile.allowed for tile in claim.tiles] == [True, False, False]
     assert claim.tiles[1].note == "Nobody untrained was compared, so no effect can be told apart."
-    assert claim.tiles[2].note == "No primary analysis of sales estimates an effect."
+    assert claim.tiles[2].headline.text == "Not allowed"
+    assert claim.tiles[2].note == "No primary analysis of Monthly sales estimates an effect."
     assert claim.threats[0] == ("Nobody untrained was compared, so that anything else that happened may be the cause.")
     page = " ".join([claim.sentence, *claim.threats, *(tile.note for tile in claim.tiles)])
     for word in ("caused", "because", "worked", "benefit", "fault"):
@@ -275,3 +288,135 @@ def test_threats_are_at_most_three_with_the_worst_first(
     claim = compile_claim(at.run(at.load_design(make_study(sales(trained=4, trend=-2.0)))))
     assert len(claim.threats) == 3
     assert claim.threats[0].startswith("Fewer than 5 clusters in an arm")
+
+
+SECOND = {
+    "id": "errors", "column": "errors", "label": "Errors", "unit": "slips", "direction": "lower", "role": "primary",
+}  # fmt: skip
+
+
+@pytest.fixture
+def two_kpis(make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]) -> Callable[..., at.StudyResult]:
+    """Return a maker of studies with two primary KPIs: sales up by 2, and errors, fewer being better, up by `harm`."""
+
+    def make(harm: float, changes: dict[str, Any] | None = None, **options: Any) -> at.StudyResult:
+        frame = sales()
+        trained_after = frame["start"].notna() & (frame["month"] >= "2026-02")
+        frame["errors"] = 10 + 0.2 * (frame["sales"] - 2.0 * trained_after) + harm * trained_after
+        both: dict[str, Any] = {
+            "kpi.1": SECOND,
+            "analysis.0.kpi": "sales",
+            "analysis.1": {"id": "mistakes", "kpi": "errors", "method": "did", "role": "primary"},
+            "valuation.0.kpi": "sales",
+        }
+        return at.run(at.load_design(make_study(frame, both | (changes or {}))), **options)
+
+    return make
+
+
+def test_a_second_primary_kpi_that_is_harmed_is_said_on_page_one(two_kpis: Callable[..., at.StudyResult]) -> None:
+    result = two_kpis(1.0)
+    claim = compile_claim(result)
+    assert (claim.verdict, claim.label) == ("works", "Mixed: see each KPI")
+    assert claim.sentence.startswith("Sales academy worked, as far as a comparison can show: the monthly sales ended ")
+    (other,) = claim.others
+    assert other.startswith("Sales academy did not help, as far as a comparison can show: the errors ended 0.999 ")
+    assert " slips higher than expected from the untrained (between +0." in other
+    page = render(result, claim)
+    assert '<p class="verdict">Mixed: see each KPI</p>' in page
+    assert f'<p class="sentence other" data-source="claim.others.0">{other}</p>' in page
+    assert "It works" not in page
+    assert claim.tiles[1].note.startswith("Monthly sales. Share of the change: ")
+    assert len(set(claim.threats)) == len(claim.threats)
+
+
+def test_primary_kpis_of_one_verdict_share_its_label(two_kpis: Callable[..., at.StudyResult]) -> None:
+    assert compile_claim(two_kpis(-1.0)).label == "It works"
+    early = compile_claim(two_kpis(-1.0, as_of=datetime.date(2026, 4, 30)))
+    assert early.label == "Too early to tell"
+    assert [line.startswith("Day 89 after launch: too early") for line in (early.sentence, *early.others)] == [True] * 2
+
+
+def test_a_second_primary_kpi_without_a_comparison_says_so(two_kpis: Callable[..., at.StudyResult]) -> None:
+    claim = compile_claim(two_kpis(1.0, {"analysis.1.method": "prepost"}))
+    assert claim.label == "Mixed: see each KPI"
+    assert claim.others[0].endswith("; without a comparison, these data cannot say why.")
+
+
+def test_one_kpi_has_no_other_sentence(stated: Stated) -> None:
+    claim = _claim(stated, 2.0, 4.0)
+    assert (claim.label, claim.others) == ("It works", ())
+
+
+def test_tables_of_several_kpis_name_each_with_its_unit(two_kpis: Callable[..., at.StudyResult]) -> None:
+    result = two_kpis(-1.0, {"valuation.0.kpi": "errors", "valuation.0.value_per_unit": 100})
+    page = _text(render(result, compile_claim(result)))
+    for words in (
+        "mistakes (primary), did Errors, slips training (effect)",
+        "primary, did Monthly sales, orders training (effect)",
+        "The interval of the effect on Monthly sales leaves out 0 in 1 analysis",
+        "What the effect on Errors is worth, USD, with 95% intervals",
+        "Break-even effect, slips",
+        "Net benefit of Errors is ",
+        "Corner cases of Errors, without a confidence level",
+    ):
+        assert words in page, words
+    assert "Break-even effect, orders" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (
+            10,
+            "it would not pay even if the effect is the training's, as the whole interval of "
+            "the net benefit is below 0",
+        ),
+        (30, "it may or may not pay, as the interval of the net benefit includes 0"),
+        (300, "it would pay if the effect is the training's, as the whole interval of the net benefit is above 0"),
+    ],
+)
+def test_grade_c_does_not_say_that_it_pays(value: float, says: str, stated: Stated) -> None:
+    changes = {"valuation.0.value_per_unit": value, "timing.baseline": ["2026-01"]}
+    claim = _claim(stated, 2.0, 4.0, errors=(0.2, 0.2), changes=changes)
+    assert claim.grade == "C"
+    assert [line for line in claim.threats if line.endswith(f"; {says}.")]
+
+
+def test_a_failed_gate_about_money_stops_every_word_on_whether_it_pays(stated: Stated) -> None:
+    claim = _claim(stated, 2.0, 4.0, changes={"valuation.0.value_per_unit": 300, "cost.1": None})
+    (gate,) = [line for line in claim.banner if "hours that people spent learning" in line]
+    message = gate.removeprefix("Gate failed: ")
+    (line,) = [line for line in claim.threats if line.startswith("Break-even ")]
+    assert line.endswith(f" orders; whether it pays cannot be said: {message}")
+    assert sum("hours that people" in line for line in claim.threats) == 1
+    assert claim.tiles[2].note.endswith(" A gate about money failed: do not quote it.")
+    assert not [line for line in claim.threats if "it pays" in line.replace("whether it pays cannot be said", "")]
+
+
+@pytest.mark.parametrize(
+    ("effect", "worthwhile", "says"),
+    [
+        (2.0, 0.5, " Worthwhile is an improvement of at least 0.500 orders."),
+        (2.0, 1.5, " Worthwhile is an improvement of at least 1.50 orders; the interval still holds smaller ones."),
+        (0.2, 0.5, " Worthwhile is an improvement of at least 0.500 orders."),
+    ],
+)
+def test_the_effect_tile_says_what_would_be_worthwhile(
+    effect: float, worthwhile: float, says: str, stated: Stated
+) -> None:
+    claim = _claim(stated, effect, 4.0, changes={"kpi.0.minimum_worthwhile_effect": worthwhile})
+    assert claim.tiles[1].note.endswith(f" orders.{says}")
+
+
+def test_no_money_on_the_page_is_said_in_the_words_of_its_tile(
+    make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]
+) -> None:
+    refused = at.run(at.load_design(make_study(sales(), {"analysis.0.method": "prepost"})))
+    page = _text(render(refused, compile_claim(refused)))
+    assert "No money: not allowed: no primary analysis of Monthly sales estimates an effect." in page
+    early = at.run(at.load_design(make_study(sales())), as_of=datetime.date(2026, 4, 30))
+    assert "No money: too early: day 89 after launch" in _text(render(early, compile_claim(early)))
+    unasked = {"study.frame": "outcomes", "valuation": None, "cost": None, "finance": None}
+    tile = compile_claim(at.run(at.load_design(make_study(sales(), unasked)))).tiles[2]
+    assert tile.headline.text == "No money stated"

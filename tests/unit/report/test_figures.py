@@ -145,12 +145,65 @@ def test_an_undefined_set_is_words_alone(michigan: at.StudyResult) -> None:
     assert "Fieller (headline): undefined" in texts(ax)
 
 
-def test_a_set_that_leaves_the_axis_ends_in_arrows_and_its_numbers_are_printed(michigan: at.StudyResult) -> None:
-    ax = figures.share_sets(with_set(michigan.factor, "bounded", -40.0, 60.0))
-    assert arrows(ax) == 2
-    assert "−4000% to 6000%" in texts(ax).replace("\u202f", "")
-    assert ax.get_xlim()[0] >= -3
-    assert ax.get_xlim()[1] <= 4
+@pytest.mark.parametrize(("kind", "low", "high"), [("bounded", -40.0, 60.0), ("disjoint", -12.28, 6.10)])
+def test_the_axis_holds_the_whole_headline(kind: str, low: float, high: float, michigan: at.StudyResult) -> None:
+    ax = figures.share_sets(with_set(michigan.factor, kind, low, high))
+    left, right = ax.get_xlim()
+    assert left < low < high < right
+    pieces = [(low, high)] if kind == "bounded" else [(left, low), (high, right)]
+    assert sorted(headline(ax)) == [pytest.approx(piece) for piece in pieces]
+    assert arrows(ax) == (0 if kind == "bounded" else 2)
+
+
+def test_a_share_far_from_all_of_it_is_on_the_axis(michigan: at.StudyResult) -> None:
+    ax = figures.share_sets(replace(with_set(michigan.factor, "bounded", 3.12, 8.57), share=4.35))
+    assert headline(ax) == [(3.12, 8.57)]
+    points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]  # type: ignore[index]
+    assert points == [4.35] * 4
+    # The words beside the lines at 0 and 1 have their room.
+    left, right = ax.get_xlim()
+    assert -left > 0.25 * (right - left)
+    assert ax.get_label() == "Training’s share of the log change: 435% estimated, 312% to 857% fit the data"
+
+
+def other_arrows(ax: Axes) -> list[str]:
+    return [str(line.get_marker()) for line in ax.lines if line.get_marker() in "<>" and line.get_linewidth() != 4]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind", "expected"),
+    [
+        (-40.0, 60.0, "bounded", ["<", ">"]),
+        (7.0, 9.0, "bounded", [">"]),
+        (-9.0, -7.0, "bounded", ["<"]),
+        (-7.0, 9.0, "disjoint", ["<", ">"]),
+        (0.1, 0.9, "bounded", []),
+    ],
+)
+def test_another_set_that_leaves_the_axis_ends_in_arrows_and_its_numbers_are_printed(
+    low: float, high: float, kind: str, expected: list[str], michigan: at.StudyResult
+) -> None:
+    other = Interval(low, high, 0.95, kind, "delta")  # type: ignore[arg-type]
+    ax = figures.share_sets(replace(michigan.factor, others=(other,)))
+    assert other_arrows(ax) == expected
+    assert -3.4 <= ax.get_xlim()[0] < ax.get_xlim()[1] <= 4.4
+    assert figures.percent(low) in texts(ax)
+
+
+def test_rows_that_are_all_0_have_an_axis(michigan: at.StudyResult) -> None:
+    nothing = Interval.undefined(level=0.95, method="corner case")
+    for place in (0.0, -5.0):
+        ax = drawing.chart(None, [drawing.Row("nothing", place, nothing, True)], (place, place))
+        left, right = ax.get_xlim()
+        assert left < place < right
+
+
+def test_a_change_of_0_is_drawn(michigan: at.StudyResult) -> None:
+    estimate = michigan.estimate
+    still = replace(estimate, values=0.0 * estimate.values)
+    factor = at.attribution_factor(still, draws=99)
+    assert "did not move among the trained, did not move among the untrained" in figures.waterfall(factor).get_label()
+    assert "not estimable" in figures.share_sets(factor).get_label()
 
 
 def test_scenarios_are_bars_of_net_benefit_from_break_even(michigan: at.StudyResult) -> None:
@@ -177,6 +230,19 @@ def test_effect_forest_holds_every_analysis_with_an_effect(michigan: at.StudyRes
     assert "observed" not in texts(ax)
     assert "effect, log points; left of 0 is better" in texts(ax)
     assert ax.get_label() == "The interval of the effect includes 0 in all 5 analyses"
+
+
+def test_effect_forest_counts_the_analyses_of_its_kpi_alone(michigan: at.StudyResult) -> None:
+    design = michigan.design
+    second = design.kpi[0].model_copy(update={"id": "sales", "label": "Sales"})
+    analyses = tuple(one.model_copy(update={"kpi": "sales"}) if one.id == "never" else one for one in design.analysis)
+    result = replace(michigan, design=design.model_copy(update={"kpi": (*design.kpi, second), "analysis": analyses}))
+    label = design.kpi[0].label
+    assert figures.effect_forest(result).get_label() == (
+        f"The interval of the effect on {label} includes 0 in all 4 analyses"
+    )
+    assert figures.effect_forest(result, kpi="sales").get_label().startswith("The interval of the effect on Sales ")
+    assert figures.effect_forest(result, kpi="sales").get_label().endswith(" 0 in 1 analysis")
 
 
 def test_effect_forest_names_the_kpis_there_are(michigan: at.StudyResult) -> None:

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.report.format import between, money, number, percent, plural, signed, signed_percent
+from attribution.report.format import (
+    between,
+    capital,
+    declared_money,
+    level_text,
+    money,
+    number,
+    percent,
+    plural,
+    signed,
+    signed_percent,
+    span,
+)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +113,28 @@ def test_money_is_rounded_to_what_its_interval_supports(
 )
 def test_nouns(count: int, noun: str, expected: str) -> None:
     assert plural(count, noun) == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [(0.95, "95%"), (0.999, "99.9%"), (0.9999, "99.99%"), (0.975, "97.5%"), (0.07, "7%"), (0.0, "0%"), (-0.1, "−10%")],
+)
+def test_a_level_is_never_rounded(level: float, expected: str) -> None:
+    assert level_text(level) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "expected"),
+    [(50_000.0, "USD", "$50\u202f000"), (0.35, "EUR", "€0.35"), (1_234_567.5, "CHF", "CHF\u202f1\u202f234\u202f567.5")],
+)
+def test_declared_money_is_shown_in_full(value: float, currency: str, expected: str) -> None:
+    assert declared_money(value, currency) == expected
+
+
+def test_the_beginning_of_a_sentence_and_a_span_of_periods() -> None:
+    assert [capital(text) for text in ("", "a", "no trend")] == ["", "A", "No trend"]
+    assert span(("1987",)) == "1987"
+    assert span(("2026-01", "2026-02", "2026-03")) == "2026-01 to 2026-03"
 
 
 def test_an_interval_in_words() -> None:

@@ -20,14 +20,24 @@ TWO = {"timing.baseline": ["2025-12", "2026-01"]}
     ("changes", "trained", "letter", "reason"),
     [
         ({}, 24, "B", "the analysis is by training taken, not by assignment"),
-        (ONE, 24, "C", "1 baseline period, assignment by manager"),
-        (TWO | {"assignment.mechanism": "first_come"}, 24, "C", "2 baseline periods, assignment by first come"),
+        (ONE, 24, "C", "1 baseline period, assigned by managers"),
+        (
+            TWO | {"assignment.mechanism": "first_come"},
+            24,
+            "C",
+            "2 baseline periods, assigned first come, first",
+        ),
         (ONE | {"assignment.mechanism": "random", "assignment.source": "list"}, 24, "B", "by training taken"),
         (ONE | {"assignment.mechanism": "waitlist", "assignment.source": "list"}, 24, "B", "by training taken"),
         # Random by hearsay is not random.
-        (ONE | {"assignment.mechanism": "random"}, 24, "C", "1 baseline period, assignment by random"),
+        (
+            ONE | {"assignment.mechanism": "random"},
+            24,
+            "C",
+            "assigned at random, which no source says",
+        ),
         (ONE | {"assignment.mechanism": "voluntary", "assignment.source": "list"}, 24, "C", "1 baseline period"),
-        ({}, 4, "C", "failed: clusters_per_arm"),
+        ({}, 4, "C", "failed: clusters per arm"),
         ({"analysis.0.method": "prepost"}, 24, "D", "nobody untrained was compared"),
         ({"analysis.0.method": "prepost"}, 4, "D", "nobody untrained was compared"),
     ],

@@ -127,14 +127,14 @@ def test_a_disjoint_set_keeps_its_ends_and_an_unbounded_one_has_none(stated: Sta
     assert unbounded["reason"] == "the observed change is within noise"
 
 
-def test_payback_that_never_comes_is_null(stated: Stated) -> None:
+def test_a_payback_outside_what_was_measured_is_null(stated: Stated) -> None:
     never = _written(stated(-2.0, -4.0))["roi"]["payback_periods"]
     assert never == {
-        "estimate": None, "low": None, "high": None, "reason": "never: the estimated effect brings no benefit",
+        "estimate": None, "low": None, "high": None, "reason": "the measured benefit does not cover the cost",
     }  # fmt: skip
-    # In some draws the effect brings nothing: the upper end is infinite, hence null.
-    some = _written(stated(0.9, 4.0))["roi"]["payback_periods"]
-    assert some["estimate"] == pytest.approx(5000 / (24 * 30 * 0.9))
+    # In some draws the measured benefit does not cover the cost: the upper end is infinite, hence null.
+    some = _written(stated(2.0, 4.0))["roi"]["payback_periods"]
+    assert some["estimate"] == pytest.approx(5000 / (24 * 30 * 2.0))
     assert some["low"] > 0
     assert some["high"] is None
 
@@ -153,6 +153,50 @@ def test_flow_adds_up_to_the_rows_read(make_study: Callable[..., Path], sales: C
     flow = found["flow"]["primary"]
     assert sum(row["rows"] for row in flow) == len(frame) == found["manifest"]["rows"]
     assert sum(row["units"] for row in flow) == 60
+
+
+def test_the_price_of_the_kpi_is_kept_with_its_source_and_the_rate_of_a_year(stated: Stated) -> None:
+    finance = {"finance.hurdle": 0.25, "finance.discount_rate": 0.08}
+    found = _written(stated(2.0, 4.0, changes=finance))["roi"]
+    assert (found["value"], found["value_kind"]) == (30, "value_per_unit")
+    assert (found["value_source"], found["approver"], found["value_illustrative"]) == ("price list", "finance", False)
+    assert found["discount_rate"] == 0.08
+
+
+def test_what_was_read_is_counted(make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]) -> None:
+    frame = sales()
+    frame["tenure"] = frame["person"].map(lambda one: None if one in ("007", "050") else 3.0 + int(one) % 5)
+    frame.loc[frame["person"] == "003", "sales"] = float("nan")
+    frame = frame[~((frame["person"] == "004") & (frame["month"] == "2026-03"))]
+    read = _written(at.run(at.load_design(make_study(frame, {"columns.covariates": ["tenure"]}))))["cohort"]["read"]
+    assert read == {
+        "rows": 419,
+        "units": 60,
+        "rows_missing_outcome": 7,
+        "units_without_outcome": 1,
+        "rows_absent": 1,
+        "switched_off": 0,
+        "never_trained": 36,
+        "never_read_as": [{"written": "NaN", "units": 36}],
+        "covariates_missing": [{"variable": "tenure", "units": 2}],
+    }
+
+
+def test_what_the_design_declares_is_kept(make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]) -> None:
+    changes = {
+        "kpi.0.owner": "Head of sales",
+        "kpi.0.expected_effect": 1.5,
+        "kpi.0.effect_source": "pilot of 2025",
+        "assignment.date": datetime.date(2026, 1, 15),
+        "assignment.contamination": 0.05,
+    }
+    found = _written(at.run(at.load_design(make_study(sales(), changes))))
+    kpi, assignment = found["declared"]["kpi"][0], found["declared"]["assignment"]
+    assert (kpi["owner"], kpi["expected_effect"], kpi["effect_source"]) == ("Head of sales", 1.5, "pilot of 2025")
+    assert assignment == {
+        "mechanism": "manager", "level": "person", "date": "2026-01-15", "contamination": 0.05, "source": None,
+    }  # fmt: skip
+    assert found["claim"]["grade_reason"] == "the analysis is by training taken, not by assignment"
 
 
 def test_previous_digests_are_kept(stated: Stated) -> None:

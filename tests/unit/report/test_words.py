@@ -57,13 +57,14 @@ SENTENCES: list[tuple[tuple[str, str, str, str], str]] = [
     ),
     (
         ("higher", "linear", "too_small", "B"),
-        "Sales academy did not improve the monthly sales by a worthwhile amount: the effect lies "
+        "Sales academy did not improve the monthly sales by a worthwhile amount (at "
+        "least 1.50 orders): the effect lies "
         "between −0.780 and +1.18 orders.",
     ),
     (
         ("higher", "linear", "too_small", "C"),
         "If the comparison holds, Sales academy did not improve the monthly sales by a worthwhile"
-        " amount: the effect lies between −0.780 and +1.18 orders.",
+        " amount (at least 1.50 orders): the effect lies between −0.780 and +1.18 orders.",
     ),
     (
         ("higher", "linear", "open", "C"),
@@ -101,13 +102,13 @@ SENTENCES: list[tuple[tuple[str, str, str, str], str]] = [
     ),
     (
         ("higher", "log", "too_small", "B"),
-        "Sales academy did not improve the monthly sales by a worthwhile amount: the effect lies "
+        "Sales academy did not improve the monthly sales by a worthwhile amount (at least 16%): the effect lies "
         "between −7.5% and +13%.",
     ),
     (
         ("higher", "log", "too_small", "C"),
         "If the comparison holds, Sales academy did not improve the monthly sales by a worthwhile"
-        " amount: the effect lies between −7.5% and +13%.",
+        " amount (at least 16%): the effect lies between −7.5% and +13%.",
     ),
     (
         ("higher", "log", "open", "C"),
@@ -147,13 +148,14 @@ SENTENCES: list[tuple[tuple[str, str, str, str], str]] = [
     ),
     (
         ("lower", "linear", "too_small", "B"),
-        "Sales academy did not improve the monthly sales by a worthwhile amount: the effect lies "
+        "Sales academy did not improve the monthly sales by a worthwhile amount (at "
+        "least 1.50 orders): the effect lies "
         "between −1.18 and +0.780 orders.",
     ),
     (
         ("lower", "linear", "too_small", "C"),
         "If the comparison holds, Sales academy did not improve the monthly sales by a worthwhile"
-        " amount: the effect lies between −1.18 and +0.780 orders.",
+        " amount (at least 1.50 orders): the effect lies between −1.18 and +0.780 orders.",
     ),
     (
         ("lower", "linear", "open", "C"),
@@ -191,13 +193,13 @@ SENTENCES: list[tuple[tuple[str, str, str, str], str]] = [
     ),
     (
         ("lower", "log", "too_small", "B"),
-        "Sales academy did not improve the monthly sales by a worthwhile amount: the effect lies "
+        "Sales academy did not improve the monthly sales by a worthwhile amount (at least 14%): the effect lies "
         "between −11% and +8.1%.",
     ),
     (
         ("lower", "log", "too_small", "C"),
         "If the comparison holds, Sales academy did not improve the monthly sales by a worthwhile"
-        " amount: the effect lies between −11% and +8.1%.",
+        " amount (at least 14%): the effect lies between −11% and +8.1%.",
     ),
     (
         ("lower", "log", "open", "C"),
@@ -236,6 +238,20 @@ def test_no_sentence_is_missing() -> None:
         for grade in wanted[case]
     ]
     assert [key for key, _ in SENTENCES] == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"kpi.0.minimum_worthwhile_effect": -0.5}, "0.500 orders"),
+        ({"kpi.0.minimum_worthwhile_effect": 2, "kpi.0.unit": "%"}, "2.00 percentage points"),
+        ({}, ""),
+    ],
+)
+def test_the_smallest_worthwhile_effect_in_words(
+    changes: dict[str, Any], expected: str, stated: Callable[..., at.StudyResult]
+) -> None:
+    assert words.worthwhile(words.primary_kpi(stated(1.0, 2.0, changes=changes))) == expected
 
 
 def test_what_a_grade_does_not_change(stated: Callable[..., at.StudyResult]) -> None:

@@ -49,12 +49,93 @@ def test_periods_that_are_not_over_wait(linked: Callable[..., Linked]) -> None:
     assert (found.followup, found.waiting) == (("2026-02", "2026-03"), ("2026-04", "2026-05"))
 
 
-def test_no_follow_up_period_over_is_an_error_that_says_when(linked: Callable[..., Linked]) -> None:
+def test_before_any_follow_up_period_is_over_there_is_none_and_it_says_when(linked: Callable[..., Linked]) -> None:
+    early = linked(as_of=Day(2026, 2, 27))
+    assert early.not_begun == "no follow-up period is over on 2026-02-27; the first, 2026-02, ends 2026-02-28"
+    assert (early.followup, early.waiting) == ((), ("2026-02", "2026-03", "2026-04", "2026-05"))
+    assert set(early.panels) == {"sales"}
+    begun = linked(as_of=Day(2026, 2, 28))
+    assert (begun.followup, begun.not_begun) == (("2026-02",), "")
+
+
+def test_a_follow_up_that_the_data_do_not_reach_yet_has_not_begun(
+    linked: Callable[..., Linked], sales: Callable[..., pd.DataFrame]
+) -> None:
+    frame = sales()
+    early = linked(frame=frame[frame["month"] <= "2026-01"])
+    assert early.not_begun == "no follow-up period is in the data yet; they end with 2026-01, before 2026-02"
+    assert early.followup == ()
+
+
+def test_counters_that_end_before_the_follow_up_have_no_day_after_launch(
+    linked: Callable[..., Linked], sales: Callable[..., pd.DataFrame]
+) -> None:
+    frame = sales()
+    frame["month"] = frame.groupby("person").cumcount() + 1
+    frame["start"] = frame["start"].map({"2026-02": 4})
+    counters = {"timing.launch": 4, "timing.baseline": [1, 2, 3], "timing.followup": [4, 5]}
+    early = linked(counters, as_of=Day(2026, 6, 1), frame=frame[frame["month"] <= 3])
+    assert (early.followup, early.waiting, early.days_since_launch) == ((), ("4", "5"), 0)
+
+
+def test_all_periods_that_the_data_lack_are_named_at_once(
+    linked: Callable[..., Linked], sales: Callable[..., pd.DataFrame]
+) -> None:
+    frame = sales()
+    holes = frame[~frame["month"].isin(["2025-12", "2026-03", "2026-05"])]
     with pytest.raises(DataError) as caught:
-        linked(as_of=Day(2026, 2, 27))
-    assert caught.value.what == "no follow-up period is over on 2026-02-27; the first, 2026-02, ends 2026-02-28"
-    assert "--as-of" in caught.value.remedy
-    assert linked(as_of=Day(2026, 2, 28)).followup == ("2026-02",)
+        linked(frame=holes)
+    assert caught.value.what == (
+        "3 periods are not in the data: 2025-12 (baseline), 2026-03 (followup), 2026-05 (followup); "
+        "the data have 2025-11 to 2026-04"
+    )
+    assert caught.value.where == "timing.baseline, timing.followup"
+    with pytest.raises(DataError, match="there is no period 2025-12") as alone:
+        linked(frame=frame[frame["month"] != "2025-12"])
+    assert alone.value.where == "timing.baseline"
+
+
+def _dated(frame: pd.DataFrame) -> pd.DataFrame:
+    first_day = pd.to_datetime(frame["month"] + "-01")
+    return frame.assign(month=first_day, start=frame["start"].map({"2026-02": "2026-02-01"}))
+
+
+def _days(*months: str) -> list[Day]:
+    return [Day.fromisoformat(f"{month}-01") for month in months]
+
+
+def test_the_launch_parts_the_windows_also_without_washout_and_anticipation(
+    linked: Callable[..., Linked], sales: Callable[..., pd.DataFrame]
+) -> None:
+    frame = _dated(sales())
+    # Months named in text in the design, days in the data: only the data can say which month a day is in.
+    windows = {"timing.baseline": _days("2025-11", "2025-12"), "timing.followup": _days("2026-02", "2026-03")}
+    assert linked(windows | {"timing.launch": Day(2026, 2, 16)}, frame=frame).followup == tuple(
+        _days("2026-02", "2026-03")
+    )
+    with pytest.raises(DataError, match="the follow-up starts in 2026-02-01, within 1 periods of the launch"):
+        linked(windows | {"timing.launch": Day(2026, 2, 16), "timing.washout": 1}, frame=frame)
+    with pytest.raises(DataError, match="the baseline ends in 2025-12-01, within 2 periods before the launch"):
+        linked(windows | {"timing.launch": Day(2026, 2, 16), "timing.anticipation": 2}, frame=frame)
+    # The launch month need not be among the data's.
+    gap = frame[frame["month"] != "2026-01-01"]
+    assert linked(windows | {"timing.launch": Day(2026, 1, 15)}, frame=gap).followup == tuple(
+        _days("2026-02", "2026-03")
+    )
+
+
+def test_a_launch_date_beside_counters_is_not_compared(
+    linked: Callable[..., Linked], sales: Callable[..., pd.DataFrame]
+) -> None:
+    frame = sales()
+    frame["month"] = frame.groupby("person").cumcount() + 1
+    frame["start"] = frame["start"].map({"2026-02": 4})
+    found = linked(
+        {"timing.launch": Day(2026, 2, 1), "timing.baseline": [1, 2, 3], "timing.followup": [4, 5, 6, 7]},
+        as_of=Day(2026, 6, 1),
+        frame=frame,
+    )
+    assert found.followup == (4, 5, 6, 7)
 
 
 def test_the_day_after_launch_counts_the_launch_day_as_the_first(linked: Callable[..., Linked]) -> None:

@@ -1,0 +1,126 @@
+"""Who was compared, what was read before anybody was left out, and what the design declares: sentences and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from attribution.core.panel import NEVER
+from attribution.design.schema import Kpi
+from attribution.report.format import capital, level_text, number, plural, signed, span
+from attribution.report.grades import MECHANISMS
+from attribution.report.tables import Cell, Table
+from attribution.report.words import listed, primary_kpi, step_unit, units
+from attribution.study.result import StudyResult
+
+Sentence: TypeAlias = tuple[str | Cell, ...]
+"""Words and numbers in turn."""
+
+
+def compared(result: StudyResult) -> tuple[Sentence, ...]:
+    """Return sentences on who was compared with whom."""
+    flow = result.estimate.n
+    windows = f"before is {span(flow.baseline)}, after is {span(flow.followup)}"
+    trained = Cell(units(result, flow.trained.units), "cohort.trained.units")
+    if not flow.control.units:
+        return ((trained, f" trained and measured; {windows}. Nobody untrained was compared with them."),)
+    control = Cell(str(flow.control.units), "cohort.control.units")
+    lines: list[Sentence] = [(trained, " trained and measured, compared with ", control, f" not trained; {windows}.")]
+    if flow.later:
+        late: list[str | Cell] = ["Of those compared, some are trained later and count as untrained until then:"]
+        for index, (period, count) in enumerate(flow.later):
+            late += [", " if index else " ", Cell(str(count), f"cohort.later.{index}.units"), f" in {period}"]
+        lines.append((*late, "."))
+    lost = flow.trained_in_window - flow.trained.units
+    if lost:
+        everyone = Cell(str(flow.trained_in_window), "cohort.trained_in_window")
+        lines.append(
+            (
+                f"{lost} of the ",
+                everyone,
+                " trained in this time could not be measured: the effect does not speak for them.",
+            )
+        )
+    return tuple(lines)
+
+
+def as_read(result: StudyResult) -> tuple[Sentence, ...]:
+    """Return sentences on what was read of the headline KPI: only counts that are not 0."""
+    panel = result.linked.panels[primary_kpi(result).id]
+    counts, base = panel.counts, "cohort.read"
+    never = int((panel.units.adopted == NEVER).sum())
+    found: list[Sentence] = []
+    if never:
+        line: list[str | Cell] = [Cell(units(result, never), f"{base}.never_trained"), " never trained: read "]
+        if counts.never_read_as:
+            for index, (written, count) in enumerate(counts.never_read_as.items()):
+                cell = Cell(str(count), f"{base}.never_read_as.{index}.units")
+                line += [", " if index else "from ", f"{written} (", cell, ")"]
+            line.append(f" in column {panel.columns.adopted}.")
+        else:
+            line.append(f"from column {panel.columns.trained}, which never turns 1.")
+        found.append(tuple(line))
+    if counts.switched_off:
+        stop, go_on = (
+            ("stops", "it counts as trained from its")
+            if counts.switched_off == 1
+            else ("stop", "they count as trained from their")
+        )
+        said = f" {stop} being marked as trained after the start: {go_on} first period of training on."
+        found.append((Cell(units(result, counts.switched_off), f"{base}.switched_off"), said))
+    if counts.rows_missing_outcome:
+        rows = Cell(plural(counts.rows_missing_outcome, "row"), f"{base}.rows_missing_outcome")
+        without = Cell(units(result, counts.units_without_outcome), f"{base}.units_without_outcome")
+        found.append((rows, " without a value of the KPI; ", without, " without one in any period."))
+    if counts.rows_absent:
+        absent = Cell(plural(counts.rows_absent, "row"), f"{base}.rows_absent")
+        found.append((absent, " absent: pairs of a unit and a period that the data do not hold."))
+    for index, (name, count) in enumerate(counts.covariates_missing.items()):
+        if count:
+            lacking = Cell(units(result, count), f"{base}.covariates_missing.{index}.units")
+            found.append((lacking, f" without a value of {name}: left out of its balance, not of the effect."))
+    return tuple(found)
+
+
+def declared_table(result: StudyResult) -> Table:
+    """Return what the design declares about program, KPIs and assignment; what it leaves open in the last row."""
+    design = result.design
+    rows: list[tuple[Cell, Cell]] = []
+    silent: list[str] = []
+    lines = [("kind of program", design.program.kind, "program.kind")]
+    for index, kpi in enumerate(design.kpi):
+        named = f" ({kpi.label})" if len(design.kpi) > 1 else ""
+        lines += [(f"{what}{named}", text, f"kpi.{index}.{key}") for what, text, key in _of_kpi(kpi)]
+    lines += _of_assignment(result)
+    for what, text, key in lines:
+        if text is None:
+            silent.append(what)
+        else:
+            rows.append((Cell(capital(what), kind="head"), Cell(text, f"declared.{key}", "words")))
+    if silent:
+        rows.append((Cell("Not declared", kind="head"), Cell(capital(listed(silent)), kind="words")))
+    return Table("What the design declares", (("what", "words"), ("as declared", "words")), tuple(rows))
+
+
+def _of_kpi(kpi: Kpi) -> Iterator[tuple[str, str | None, str]]:
+    unit = step_unit(kpi)
+    expected, smallest = kpi.expected_effect, kpi.minimum_worthwhile_effect
+    yield "owner of the KPI", kpi.owner, "owner"
+    yield "source of the baseline", kpi.baseline_source, "baseline_source"
+    yield "expected effect", None if expected is None else f"{signed(expected)} {unit}", "expected_effect"
+    if expected is not None or kpi.effect_source is not None:
+        yield "source of the expected effect", kpi.effect_source, "effect_source"
+    least = None if smallest is None else f"{number(smallest)} {unit}"
+    yield "smallest worthwhile effect", least, "minimum_worthwhile_effect"
+
+
+def _of_assignment(result: StudyResult) -> list[tuple[str, str | None, str]]:
+    one = result.design.assignment
+    exposed = None if one.contamination is None else level_text(one.contamination)
+    return [
+        ("how it was assigned", MECHANISMS[one.mechanism], "assignment.mechanism"),
+        ("what was assigned", one.level, "assignment.level"),
+        ("date of the assignment", None if one.date is None else one.date.isoformat(), "assignment.date"),
+        ("share of the comparison trained or helped all the same", exposed, "assignment.contamination"),
+        ("source of the assignment", one.source, "assignment.source"),
+    ]
