@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from attribution.core.cohort import Cohort as Cohort
     from attribution.core.estimate import Estimate as Estimate
     from attribution.core.finding import Finding as Finding
+    from attribution.core.finding import Review as Review
     from attribution.core.interval import Draws as Draws
     from attribution.core.interval import Interval as Interval
     from attribution.core.panel import Panel as Panel
@@ -42,6 +43,7 @@ _PUBLIC = {
     "Finding": "core.finding",
     "Interval": "core.interval",
     "Panel": "core.panel",
+    "Review": "core.finding",
     "Roi": "finance.roi",
     "StudyResult": "study.result",
     "attribution_factor": "inference.factor",

@@ -14,7 +14,7 @@ LOST = Rule(
 
 GAP = Rule(
     "observation_gap",
-    "arms observed within 10 points of each other in every period",
+    "arms observed within 10 points of each other in every period, and composition below .25 SE of the effect",
     "docs/methods/did.md: absent months",
 )
 
@@ -69,5 +69,14 @@ def observation_gap(evidence: Evidence) -> Finding:
             f"the KPI of {period} is known for {coverage.trained[place]:.0%} of the trained and "
             f"{coverage.control[place]:.0%} of the comparison; the effect takes the rest as missing at random",
             "find out who is missing and why; leave the period out if it cannot be mended",
+        )
+    moved = estimate.n.composition
+    if "effect" in estimate.terms and abs(moved) > 0.25 * estimate.std_error("effect"):
+        return GAP.finding(
+            "warn",
+            f"{observed}; composition " + f"{moved:+.3g}".replace("-", "−"),
+            f"about {abs(moved):.3g} of the effect, in KPI units, comes from who of the comparison was observed when: "
+            "those absent in a period differ in level from those seen",
+            "find out who is missing and why; leave the period out, or compare with units that were always observed",
         )
     return GAP.finding("pass", observed, "both arms are observed alike")

@@ -125,7 +125,7 @@ def cost_ledger(lines: Sequence[CostLine] | Mapping[str, float], *, currency: st
             raise MethodError("there is no such category", where=where, remedy=f"choose one of {', '.join(CATEGORIES)}")
         low, high = line.ends
         amounts: tuple[object, ...] = (low, line.amount, high)
-        if not all(isinstance(value, (int, float, np.number)) and np.isfinite(value) and value >= 0 for value in amounts):
+        if not all(isinstance(one, (int, float, np.number)) and np.isfinite(one) and one >= 0 for one in amounts):
             raise MethodError(
                 f"amount {line.amount}, low {low}, high {high}",
                 where=where,

@@ -116,3 +116,16 @@ def test_without_evidence_they_are_skipped(
     assert units_lost(Evidence()).status == "skipped"
     assert observation_gap(Evidence()).status == "skipped"
     assert observation_gap(evidence_of(sales(), {"analysis.0.method": "prepost"})).status == "skipped"
+
+
+def test_absence_that_goes_with_the_level_warns(
+    sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    # A tenth of the untrained is away in March, no more than the gap allows: those who always sell most.
+    frame = sales(trained=20, control=40, noise=0.1)
+    people = frame.loc[frame["start"].isna(), "person"].unique()
+    gone = frame["person"].isin(people[-4:]) & (frame["month"] == "2026-03")
+    found = observation_gap(evidence_of(frame[~gone]))
+    assert found.status == "warn"
+    assert found.observed.startswith("largest gap 10 points, in 2026-03; composition ")
+    assert "who of the comparison was observed when" in found.message
