@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.interval import Interval
 from attribution.design.schema import Analysis
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_type
 from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.report import drawing
@@ -55,6 +55,7 @@ def waterfall(
     >>> factor = at.attribution_factor(at.did(panel, baseline=[1987], followup=[1988]), seed=7)
     >>> axes = at.figures.waterfall(factor, label="Log scrap rate", unit="log points")
     """
+    require_type(factor, AttributionFactor, name="factor", remedy="wrap the estimate: at.attribution_factor(estimate)")
     estimate = factor.estimate
     missing = [term for term in ("effect", "change", "background") if term not in estimate.terms]
     if missing:
@@ -136,6 +137,7 @@ def share_sets(factor: AttributionFactor, *, ax: Axes | None = None) -> Axes:
     >>> factor = at.attribution_factor(at.did(panel, baseline=[1987], followup=[1988]), seed=7)
     >>> axes = at.figures.share_sets(factor)
     """
+    require_type(factor, AttributionFactor, name="factor", remedy="wrap the estimate: at.attribution_factor(estimate)")
     rows = [
         Row(
             f"{METHODS.get(one.method, one.method)}: {_in_words(one, percent, 'any share fits the data')}",

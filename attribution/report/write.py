@@ -25,6 +25,15 @@ def write(result: StudyResult, folder: str | Path) -> Path:
     Raises `OutputError` for a folder that holds another study or anything that is not a run, and where the
     disk refuses; the folder is then as it was. A process killed between the two moves leaves the old run, whole, in a
     hidden folder beside it (`.<name>-old-…/run`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import attribution as at
+    >>> result = at.run(at.load_design("designs/michigan-grants.toml"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     at.write(result, f"{folder}/michigan").name
+    'report.html'
     """
     target = Path(folder).resolve()
     previous = _previous(target, result)

@@ -7,6 +7,7 @@ import datetime
 from attribution.checks.evidence import Evidence, review_evidence
 from attribution.core.finding import Review
 from attribution.design.schema import StudyDesign
+from attribution.errors import require_type
 from attribution.study.link import link
 from attribution.study.run import findings_of, ledger_of, require_date, run_linked
 from attribution.study.sources import data_path, read
@@ -26,6 +27,7 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> Review
     >>> [finding.id for finding in findings.gates_failed]
     []
     """
+    require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
     require_date(as_of)
     path = data_path(design)
     if path is not None and not path.exists():

@@ -11,7 +11,7 @@ from attribution.checks.evidence import Evidence, review_evidence
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.design.schema import Analysis, StudyDesign
-from attribution.errors import DataError, MethodError
+from attribution.errors import DataError, MethodError, require_type
 from attribution.finance.costs import CostLedger, CostLine, cost_ledger
 from attribution.finance.roi import Roi, roi
 from attribution.inference.factor import AttributionFactor, attribution_factor
@@ -38,6 +38,7 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
     >>> round(result.factor.share, 5)
     0.84663
     """
+    require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
     require_date(as_of)
     source = read(design)
     linked = link(design, source, as_of)

@@ -331,3 +331,9 @@ def test_matplotlib_is_imported_by_the_drawing_module_alone() -> None:
         path.name for path in rooms.rglob("*.py") if "    import matplotlib" in path.read_text(encoding="utf-8")
     ]
     assert importers == ["drawing.py"]
+
+
+@pytest.mark.parametrize("draw", [figures.waterfall, figures.share_sets])
+def test_an_estimate_in_place_of_a_factor_is_named(draw: Callable[..., object], michigan: at.StudyResult) -> None:
+    with pytest.raises(at.AttributionError, match=r"at\.attribution_factor"):
+        draw(michigan.estimate)
