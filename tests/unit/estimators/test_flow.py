@@ -52,7 +52,7 @@ def estimates(panel: Panel) -> list[Estimate]:
     ]
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 0.5, 0.8]))
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 0.3, 0.5]))
 def test_rows_and_units_add_up(seed: int, holes: float) -> None:
     panel = messy(seed, holes)
     try:
