@@ -162,6 +162,17 @@ def parse_label(value: Any) -> Label | None:
     return None
 
 
+def earlier(one: Label | None, other: Label | None) -> bool | None:
+    """Say whether a label is earlier than another; None where they are of different kinds and do not compare."""
+    if isinstance(one, int) and isinstance(other, int):
+        return one < other
+    if isinstance(one, pd.Timestamp) and isinstance(other, pd.Timestamp):
+        return bool(one < other)
+    if isinstance(one, pd.Period) and isinstance(other, pd.Period) and one.freqstr == other.freqstr:
+        return bool(one < other)
+    return None
+
+
 def _parse_text(written: str) -> Label | None:
     if match := _QUARTER.fullmatch(written):
         return pd.Period(year=int(match[1]), quarter=int(match[2]), freq="Q")

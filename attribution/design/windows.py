@@ -7,9 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pandas as pd
 
-from attribution.core.periods import Label, PeriodLength, Periods, ordinals, parse_label, period_end, period_start
+from attribution.core.periods import PeriodLength, Periods, earlier, ordinals, parse_label, period_end, period_start
 from attribution.design.messages import echo
 from attribution.design.schema import Timing
 from attribution.errors import DataError, Problem
@@ -100,8 +99,7 @@ def _is_over(period: Written, launch: Written, length: PeriodLength | None) -> b
             return period_end(period, length) < day
         except DataError:
             pass  # not a place in the calendar: labels of one kind still have an order
-    one, other = parse_label(period), parse_label(launch)
-    return bool(one < other) if _comparable(one, other) else None  # type: ignore[operator]
+    return earlier(parse_label(period), parse_label(launch))
 
 
 def _identity(period: Written) -> object:
@@ -109,18 +107,9 @@ def _identity(period: Written) -> object:
     return period if label is None else label
 
 
-def _comparable(one: Label | None, other: Label | None) -> bool:
-    if isinstance(one, pd.Period) and isinstance(other, pd.Period):
-        return one.freqstr == other.freqstr
-    return one is not None and type(one) is type(other)
-
-
 def _earlier(one: Written, other: Written) -> bool:
     """Say whether a period is known to be earlier than another."""
-    first, second = parse_label(one), parse_label(other)
-    if not _comparable(first, second):
-        return False
-    return bool(first < second)  # type: ignore[operator]
+    return bool(earlier(parse_label(one), parse_label(other)))
 
 
 def _earliest(window: Sequence[Written]) -> Written | None:
@@ -135,7 +124,7 @@ def _extreme(window: Sequence[Written], *, first: bool) -> Written | None:
     """Return the first or last period of a window, None where its periods do not compare."""
     best = window[0]
     for period in window[1:]:
-        if not _comparable(parse_label(best), parse_label(period)):
+        if earlier(parse_label(best), parse_label(period)) is None:
             return None
         if _earlier(period, best) if first else _earlier(best, period):
             best = period

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from attribution.core.panel import Panel
-from attribution.core.periods import PeriodLength, Periods, label_text, parse_label, period_end, period_start
+from attribution.core.periods import PeriodLength, Periods, earlier, label_text, parse_label, period_end, period_start
 from attribution.design.schema import StudyDesign
 from attribution.design.windows import launch_code
 from attribution.errors import DataError
@@ -112,9 +112,7 @@ def _is_later(label: Any, periods: Periods) -> bool:
         one = one.to_period(last.freqstr)
     elif isinstance(one, pd.Period) and isinstance(last, pd.Timestamp):
         one = one.start_time
-    if isinstance(one, pd.Period) and isinstance(last, pd.Period):
-        return bool(one.freqstr == last.freqstr and one > last)
-    return type(one) is type(last) and bool(one > last)  # type: ignore[operator]
+    return bool(earlier(last, one))
 
 
 def _require_periods(design: StudyDesign, periods: Periods, over: list[Any]) -> None:

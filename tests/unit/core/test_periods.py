@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.core.periods import PeriodLength, Periods, parse_label, period_end, period_start
+from attribution.core.periods import PeriodLength, Periods, earlier, parse_label, period_end, period_start
 from attribution.errors import DataError
 
 YEARS = Periods(pd.Index([1987, 1988, 1989]), "integer")
@@ -158,3 +158,19 @@ def test_periods_that_start_on_a_first_of_the_month_tile_the_calendar(day: datet
     months = {"month": 1, "quarter": 3, "year": 12}[length]
     assert after.day == 1
     assert (after.year - first.year) * 12 + after.month - first.month == months
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (1987, 1988, True),
+        (1988, 1988, False),
+        ("2026-01-31", "2026-02-01", True),
+        ("2026Q2", "2026Q1", False),
+        ("2026Q1", "2026-01", None),
+        (2026, "2026-01-01", None),
+        ("no period", 1, None),
+    ],
+)
+def test_labels_of_one_kind_compare(one: object, other: object, expected: bool | None) -> None:
+    assert earlier(parse_label(one), parse_label(other)) is expected
