@@ -112,18 +112,20 @@ class Estimate:
         vector = np.zeros(len(self.terms))
         for term, weight in weights.items():
             vector[self._index(term)] = weight
-        layers = contrast_variance(self.covariance, vector[None, :])
+        # A term outside the contrast may be undefined (a cohort of one cluster) without touching it.
+        used = np.flatnonzero(vector)
+        value = float(vector[used] @ self.values[used])
+        layers = contrast_variance(self.covariance[:, used][:, :, used], vector[None, used])
         variance = float(layers.sum())
         # Where the variance is 0 in exact arithmetic, rounding leaves a trace: about eps² of the KPI's magnitude, and
         # eps of the terms' variances where these cancel.
         size = np.abs(vector)
         magnitude = max(abs(end) for end in self.outcome_range) * float(size.sum())
-        cancelled = float(size @ np.abs(self.covariance).sum(axis=0) @ size)
+        total = np.abs(self.covariance).sum(axis=0)[np.ix_(used, used)]
+        cancelled = float(size[used] @ total @ size[used])
         if not variance > max((1e-14 * magnitude) ** 2, 1e-14 * cancelled):
-            return Contrast(float(vector @ self.values), np.nan, np.nan)
-        return Contrast(
-            float(vector @ self.values), float(np.sqrt(variance)), float(welch_df(layers, self.stratum_df)[0])
-        )
+            return Contrast(value, np.nan, np.nan)
+        return Contrast(value, float(np.sqrt(variance)), float(welch_df(layers, self.stratum_df)[0]))
 
     def std_error(self, term: str) -> float:
         """Return one term's standard error, NaN where it is undefined."""
