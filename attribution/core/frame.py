@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from attribution.core.adoption import read_adopted, read_trained
 from attribution.core.codes import distinct, read_ids, read_numbers
-from attribution.core.panel import Columns, Direction, Kind, Observations, Panel, PanelCounts, Scale, Units
+from attribution.core.panel import NEVER, Columns, Direction, Kind, Observations, Panel, PanelCounts, Scale, Units
 from attribution.core.periods import Periods, kind_of, label_index, ordinals
 from attribution.core.rows import Rows, arrange
 from attribution.core.unit_columns import read_assigned, read_cluster, read_covariate, read_group, read_weight
@@ -21,11 +21,14 @@ from attribution.errors import DataError, MethodError
 
 MAX_PERIODS = int(np.iinfo(np.int16).max)
 
+UNIT_NAMES: dict[Kind, str] = {"repeated_cross_sections": "row", "series": "series"}
+"""What a unit is called where no column holds it."""
+
 
 def panel_from_frame(
     frame: Any,
     *,
-    unit: str,
+    unit: str | None,
     period: str,
     outcome: str,
     adopted: str | None,
@@ -47,7 +50,8 @@ def panel_from_frame(
     training, the same in every row of a unit; missing, inf, and 0 beside positive integer periods are
     never. Or `trained`: 0/1 in every row, adoption being the first 1. `outcome`: numbers, missing allowed.
     `weight`, `cluster`, `assigned` and `groups` are constant per unit. `covariates`: the first value before
-    adoption.
+    adoption. In repeated cross-sections every row is a unit, `adopted` is the adoption of its group, covariates
+    are the row's own, and `unit`, where given, is the cluster unless `cluster` is. A series is one unit.
 
     Raises `DataError` for data that cannot be read so, with counts, an example and a remedy, and
     `MethodError` for options that do not fit together.
@@ -58,12 +62,15 @@ def panel_from_frame(
     >>> panel.counts.never_read_as
     {'NaN': 1}
     """
-    _require_options(adopted, trained, covariates, groups, direction, scale, kind)
+    _require_options(unit, adopted, trained, covariates, groups, direction, scale, kind)
     _require_distinct_roles(unit=unit, period=period, outcome=outcome, adopted=adopted, trained=trained)
+    crossed = kind == "repeated_cross_sections"
+    if crossed and cluster is None:
+        cluster = unit
     single = [unit, period, outcome, adopted, trained, cluster, weight, assigned]
     names = [name for name in single if name is not None]
     table, nulls = _select(frame, list(dict.fromkeys([*names, *covariates, *groups])), adopted)
-    rows = _read_rows(table, unit, period)
+    rows = _read_rows(table, unit, period, outcome, kind)
     values = _read_outcome(table[outcome], outcome, rows)
 
     never_read_as: dict[str, int] = {}
@@ -75,9 +82,11 @@ def panel_from_frame(
         adoption, never_read_as = read_adopted(table[adopted], adopted, rows, nulls)
     n_units = len(rows.labels)
     cluster_codes, cluster_labels = np.arange(n_units, dtype=np.int32), rows.labels
-    if cluster is not None and cluster != unit:
+    if cluster is not None and (crossed or cluster != unit):
         cluster_codes, cluster_labels = read_cluster(table[cluster], cluster, rows)
-    fixed = {name: read_covariate(table[name], name, rows, adoption) for name in covariates}
+    # A row of a cross-section has no earlier row: its covariates are its own.
+    until = np.full(n_units, NEVER, dtype=np.int32) if crossed else adoption
+    fixed = {name: read_covariate(table[name], name, rows, until) for name in covariates}
     missing = np.isnan(values)
     return Panel(
         units=Units(
@@ -96,7 +105,9 @@ def panel_from_frame(
             outcome=rows.sorted(values),
         ),
         periods=rows.periods,
-        columns=Columns(unit, period, outcome, adopted, trained, cluster, weight, assigned),
+        columns=Columns(
+            UNIT_NAMES.get(kind) or str(unit), period, outcome, adopted, trained, cluster, weight, assigned
+        ),
         kind=kind,
         direction=direction,
         scale=scale,
@@ -105,7 +116,7 @@ def panel_from_frame(
             units=n_units,
             rows_missing_outcome=int(missing.sum()),
             units_without_outcome=_units_without(missing, rows),
-            rows_absent=n_units * len(rows.periods) - len(rows),
+            rows_absent=0 if crossed else n_units * len(rows.periods) - len(rows),
             never_read_as=never_read_as,
             covariates_missing={name: int(pd.isna(column).sum()) for name, column in fixed.items()},
             switched_off=switched_off,
@@ -114,6 +125,7 @@ def panel_from_frame(
 
 
 def _require_options(
+    unit: str | None,
     adopted: str | None,
     trained: str | None,
     covariates: Sequence[str],
@@ -129,11 +141,25 @@ def _require_options(
             remedy="give exactly one: adopted=, a column with each unit's first period of training, "
             "or trained=, a column with 0 or 1 in each period",
         )
-    if kind != "panel":
+    if kind not in ("panel", "repeated_cross_sections", "series"):
         raise MethodError(
-            f"kind {kind!r} is not read; only 'panel' is, the same units observed over periods",
+            f"kind {kind!r} is not read",
             where="Panel.from_frame",
-            remedy="pass kind='panel' and one row per unit and period",
+            remedy="pass 'panel' (the same units over periods), 'repeated_cross_sections' (other people each period) "
+            "or 'series' (one row per period)",
+        )
+    if kind == "panel" and unit is None:
+        raise MethodError(
+            "no unit= is given",
+            where="Panel.from_frame",
+            remedy="name the column that says who each row is about, or pass kind='repeated_cross_sections' where "
+            "every row is another person, kind='series' where there is one row per period",
+        )
+    if kind == "repeated_cross_sections" and trained is not None:
+        raise MethodError(
+            "trained= says who is trained in the row's period, not when the row's group was",
+            where="Panel.from_frame",
+            remedy="pass adopted=, the first period of training of the row's group, also in rows before it",
         )
     for option, value, allowed in (
         ("direction", direction, get_args(Direction)),
@@ -229,9 +255,8 @@ def _require_rows(count: int) -> None:
         )
 
 
-def _read_rows(table: pd.DataFrame, unit: str, period: str) -> Rows:
+def _read_rows(table: pd.DataFrame, unit: str | None, period: str, outcome: str, kind: Kind) -> Rows:
     """Return unit and period codes of every row with their order."""
-    unit_codes, labels = read_ids(table[unit], unit)
     codes, values = distinct(table[period], period)
     missing = codes < 0
     if missing.any():
@@ -251,7 +276,24 @@ def _read_rows(table: pd.DataFrame, unit: str, period: str) -> Rows:
             remedy="aggregate to days, weeks or months first",
         )
     period_codes = inverse.astype(np.int16)[codes]
-    return arrange(unit_codes, period_codes, labels, Periods(index, kind_of(index)))
+    periods = Periods(index, kind_of(index))
+    if kind == "repeated_cross_sections":
+        return _each_row_a_unit(table, outcome, period_codes, periods)
+    if kind == "series":
+        return arrange(np.zeros(len(table), dtype=np.int32), period_codes, pd.Index(["series"]), periods)
+    unit_codes, labels = read_ids(table[str(unit)], str(unit))
+    return arrange(unit_codes, period_codes, labels, periods)
+
+
+def _each_row_a_unit(table: pd.DataFrame, outcome: str, period: NDArray[np.int16], periods: Periods) -> Rows:
+    """Return rows that are units of their own, by period and KPI so that the frame's order changes no sum.
+
+    The label of a unit is its row's place in the frame, counted from 0.
+    """
+    order = np.lexsort((read_numbers(table[outcome], outcome), period))
+    unit = np.empty(len(order), dtype=np.int32)
+    unit[order] = np.arange(len(order), dtype=np.int32)
+    return Rows(unit, period, order, np.arange(len(order)), pd.Index(order), periods)
 
 
 def _read_outcome(column: pd.Series[Any], name: str, rows: Rows) -> NDArray[np.float64]:

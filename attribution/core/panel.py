@@ -106,7 +106,7 @@ class Panel:
         cls,
         frame: Any,
         *,
-        unit: str,
+        unit: str | None = None,
         period: str,
         outcome: str,
         adopted: str | None = None,
@@ -121,6 +121,10 @@ class Panel:
         kind: Kind = "panel",
     ) -> Panel:
         """Build a panel from a data frame (pandas, polars or Arrow), one row per unit and period.
+
+        `kind` is `"panel"`: the same units over periods; `"repeated_cross_sections"`: other people in every period, so
+        that each row is a unit, `adopted` is when the row's group was trained, and `unit` may be left out (where it is
+        given, it is the cluster unless `cluster` is); or `"series"`: one aggregate KPI, one row per period.
 
         `unit` holds text or integer ids; `period` integers, dates, Periods or text such as 2026Q1 or 2026-01;
         `outcome` the KPI, missing where it was not measured. Give `adopted`, the first period of training (missing,
