@@ -88,6 +88,7 @@ def panel_from_frame(
     until = np.full(n_units, NEVER, dtype=np.int32) if crossed else adoption
     fixed = {name: read_covariate(table[name], name, rows, until) for name in covariates}
     missing = np.isnan(values)
+    called = UNIT_NAMES.get(kind) or str(unit)
     return Panel(
         units=Units(
             label=rows.labels,
@@ -105,9 +106,7 @@ def panel_from_frame(
             outcome=rows.sorted(values),
         ),
         periods=rows.periods,
-        columns=Columns(
-            UNIT_NAMES.get(kind) or str(unit), period, outcome, adopted, trained, cluster, weight, assigned
-        ),
+        columns=Columns(called, period, outcome, adopted, trained, cluster, weight, assigned),
         kind=kind,
         direction=direction,
         scale=scale,

@@ -213,7 +213,7 @@ def test_an_empty_frame_is_refused() -> None:
     [
         ({"adopted": None}, ["neither adopted= nor trained=", "exactly one"]),
         ({"trained": "drawn"}, ["both adopted= and trained=", "exactly one"]),
-        ({"kind": "cross_section"}, ["'repeated_cross_sections' is not read", "only 'panel'"]),
+        ({"kind": "cross_section"}, ["'cross_section' is not read", "repeated_cross_sections"]),
         ({"direction": "down"}, ["direction 'down'", "higher or lower"]),
         ({"scale": "ln"}, ["scale 'ln'", "linear or log"]),
         ({"covariates": "age"}, ["not a list of columns", "covariates=['age']"]),
