@@ -36,7 +36,7 @@ def share_estimable(evidence: Evidence) -> Finding:
 
 
 def draws_failed(evidence: Evidence) -> Finding:
-    """Count bootstrap draws that could not be computed."""
+    """Count bootstrap draws without an effect or a change; one that only empties a cohort has not failed."""
     if evidence.factor is None:
         return FAILED.waits(evidence, "no data to draw from")
     if evidence.factor.raw_draws is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +16,8 @@ import attribution as at
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Draws
 from attribution.errors import MethodError
-from attribution.inference.draws import BOOTSTRAP, COSTS, calibrate, stream
+from attribution.inference.draws import BOOTSTRAP, COSTS, calibrate, failed_rows, stream
+from attribution.numerics.resample import blocks
 
 
 @pytest.fixture
@@ -62,11 +65,121 @@ def test_the_bootstrap_resamples_within_arms(estimate: Estimate) -> None:
     assert draws.term("effect").mean() == pytest.approx(estimate.value("effect"), abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("kind", "method", "factor"),
+    [
+        # Σψ² is (n−1)/n of the unbiased variance of a mean; exponential weights have n/(n+1) of it, multiples all.
+        ("bayesian", "Bayesian cluster bootstrap", lambda n: (n - 1) / (n + 1)),
+        ("multiplier", "multiplier bootstrap, rademacher weights", lambda n: (n - 1) / n),
+    ],
+)
+def test_other_weights_have_the_spread_of_their_definition(
+    estimate: Estimate, kind: Any, method: str, factor: Callable[[int], float]
+) -> None:
+    draws = at.bootstrap(estimate, draws=20_000, seed=1, kind=kind)
+    assert (draws.method, draws.failed) == (method, 0)
+    trained, control = estimate.covariance[:, 0, 0]
+    assert draws.term("effect").var() == pytest.approx(trained * factor(8) + control * factor(12), rel=0.04)
+    assert draws.term("change").var() == pytest.approx(trained * factor(8), rel=0.04)
+    assert draws.term("effect").mean() == pytest.approx(estimate.value("effect"), abs=0.02)
+    background = draws.term("change") - draws.term("effect")
+    assert draws.term("background") == pytest.approx(background, abs=1e-9)
+
+
+def test_multiples_take_their_distribution(estimate: Estimate) -> None:
+    drawn = {
+        one: at.bootstrap(estimate, draws=99, seed=1, kind="multiplier", multiplier=one)
+        for one in ("rademacher", "mammen", "webb")
+    }
+    assert len({found.values.tobytes() for found in drawn.values()}) == 3
+    assert drawn["webb"].method == "multiplier bootstrap, webb weights"
+
+
+@pytest.mark.parametrize(("option", "known"), [("kind", "multinomial, bayesian"), ("multiplier", "rademacher, mammen")])
+def test_an_unknown_kind_is_refused(estimate: Estimate, option: str, known: str) -> None:
+    with pytest.raises(MethodError, match=f"{option} is 'wild'") as error:
+        at.bootstrap(estimate, **{option: "wild"})  # type: ignore[arg-type]
+    assert known in error.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["multinomial", "bayesian", "multiplier"])
+def test_memory_is_that_of_a_block_and_the_bits_do_not_depend_on_workers(kind: Any) -> None:
+    rng = np.random.default_rng(1)
+    n = 30_000
+    frame = pd.DataFrame(
+        {
+            "u": np.repeat(np.arange(n), 2),
+            "t": np.tile([0, 1], n),
+            "y": rng.normal(10, 1, 2 * n),
+            "start": np.repeat(np.where(np.arange(n) < n // 3, 1.0, np.nan), 2),
+        }
+    )
+    panel = at.Panel.from_frame(frame, unit="u", period="t", outcome="y", adopted="start")
+    large = at.did(panel, baseline=[0], followup=[1])
+    assert len(list(blocks(400, n))) > 5
+    at.bootstrap(large, draws=2, seed=1, kind=kind)  # imports are no part of the peak
+    peaks = []
+    for draws in (66, 400):
+        tracemalloc.start()
+        found = at.bootstrap(large, draws=draws, seed=1, kind=kind)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # One block of 66 × 30,000 weights is 16 MB, and a few copies of it live at a time; all 400 draws would be 96 MB.
+    assert peaks[1] < peaks[0] + 200_000
+    assert peaks[1] < 90e6
+    again = at.bootstrap(large, draws=400, seed=1, kind=kind, workers=2)
+    assert (found.values == again.values).all()
+
+
+def test_a_part_may_be_missing_without_failing_its_draw(by_cohort: Callable[..., Estimate]) -> None:
+    estimate = by_cohort([[6.0, 5.5, 6.4], [9.0]], [2.0, 2.6, 1.8, 2.2])
+    draws = at.bootstrap(estimate, draws=2000, seed=1)
+    missing = np.isnan(draws.term("effect[group=2]"))
+    # One of four trained clusters is absent from (3/4)^4 of the draws.
+    assert missing.mean() == pytest.approx(0.75**4, abs=0.05)
+    assert np.isfinite(draws.term("effect")).all()
+    assert draws.failed == 0
+    assert at.bootstrap(estimate, draws=200, seed=1, kind="bayesian").failed == 0
+    calibrated = calibrate(estimate, draws, draws=2000, seed=1)
+    assert calibrated is not None
+    assert (len(calibrated), calibrated.failed) == (2000, 0)
+    assert np.isnan(estimate.std_error("effect[group=2]"))
+    assert np.isfinite(calibrated.values).all()
+    copula = calibrate(estimate, None, draws=50, seed=1)
+    assert copula is not None
+    assert np.isfinite(copula.values).all()
+
+
+def test_a_draw_fails_by_its_plain_terms_or_where_all_are_parts_by_all_of_them() -> None:
+    values = np.array([[1.0, np.nan, 1.0], [np.nan, 1.0, 1.0], [np.nan] * 3])
+    assert failed_rows(("effect", "effect[event=0]", "change"), values).tolist() == [False, True, True]
+    parts = ("effect[event=0]", "effect[event=1]", "effect[event=2]")
+    assert failed_rows(parts, values).tolist() == [False, False, True]
+
+
+def test_failed_draws_are_counted_whatever_their_parts(by_cohort: Callable[..., Estimate]) -> None:
+    estimate = by_cohort([[6.0, 5.5], [9.0, 8.0]], [2.0, 2.6])
+
+    def emptied(weights: Any) -> Any:
+        values = estimate.replay(weights)  # type: ignore[misc]
+        values[::4, :3] = np.nan
+        return values
+
+    broken = replace(estimate, replay=emptied)
+    draws = at.bootstrap(broken, draws=200, seed=1)
+    assert draws.failed == 50
+    calibrated = calibrate(broken, draws, draws=200, seed=1)
+    assert calibrated is not None
+    assert (len(calibrated), calibrated.failed) == (150, 50)
+
+
 def test_where_resampling_is_invalid_the_reason_and_the_variance_are_named(estimate: Estimate) -> None:
     matched = replace(estimate, method="nearest", replay=None, no_replay="matching with replacement", variance="AI")
     with pytest.raises(MethodError, match="nearest cannot be resampled: matching with replacement") as error:
         at.bootstrap(matched)
     assert error.value.remedy == "use its own variance, AI"
+    with pytest.raises(MethodError, match="cannot be resampled"):
+        at.bootstrap(matched, kind="multiplier")
 
 
 def test_a_seed_branches_by_purpose() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import attribution as at
 from attribution.core.estimate import Estimate
 from attribution.errors import MethodError
+from attribution.inference.factor import parts_of, shares
 from attribution.numerics.ratio import delta, fieller
 
 
@@ -170,3 +171,63 @@ def test_it_shows_itself() -> None:
     assert "within noise" in repr(noisy)
     assert "<p>the observed change is within noise</p>" in noisy._repr_html_()
     assert repr(at.attribution_factor(did([1.0], [2.0, 3.0]), draws=9)).endswith("is undefined)")
+
+
+def test_the_share_of_a_part_is_that_of_its_own_effect_and_change(by_cohort: Callable[..., Estimate]) -> None:
+    estimate = by_cohort([6 + NOISE, 9 + NOISE], 2 + NOISE)
+    overall = at.attribution_factor(estimate, draws=499, seed=1)
+    part = at.attribution_factor(estimate, part="group=2", draws=499, seed=1)
+    # Two arms alone have the same numbers; only the stratum of the trained is another one.
+    alone = at.attribution_factor(did(9 + NOISE, 2 + NOISE), draws=499, seed=1)
+    assert part.share == pytest.approx(7 / 9) == pytest.approx(alone.share)
+    problem = estimate.ratio_problem("effect[group=2]", "change[group=2]", 0.95)
+    found = fieller(problem)
+    assert (part.interval.low, part.interval.high, part.interval.kind) == (found.low, found.high, "bounded")
+    assert part.improvement == pytest.approx((7.0, 9.0))
+    assert [one.method for one in part.others] == ["delta", "percentile", "bca"]
+    # The resamples differ (two cohorts are one stratum of 16), the truth does not.
+    for one, two in zip(part.others, alone.others, strict=True):
+        assert (one.low, one.high) == pytest.approx((two.low, two.high), abs=0.02)
+    assert (part.part, overall.part) == ("group=2", "")
+    assert repr(part).startswith("AttributionFactor(share of group=2 0.77")
+    assert "change in y, group=2</caption>" in part._repr_html_()
+    # Money is that of everybody, whatever part the share is of.
+    assert part.draws is not None
+    assert overall.draws is not None
+    assert (part.draws.values == overall.draws.values).all()
+
+
+def test_shares_have_a_row_for_each_part_with_effect_and_change(by_cohort: Callable[..., Estimate]) -> None:
+    estimate = by_cohort([6 + NOISE, [9.0], -0.05 + NOISE], 2 + NOISE)
+    found = shares(estimate, level=0.9)
+    assert list(found["part"]) == ["", "group=1", "group=2", "group=3"]
+    assert list(found["kind"]) == ["bounded", "bounded", "undefined", "disjoint"]
+    overall = (8 * 4 + 7 - 8 * 2.05) / (8 * 6 + 9 - 8 * 0.05)  # cohorts count by their clusters
+    assert found["share"].tolist() == pytest.approx([overall, 4 / 6, 7 / 9, 41.0])
+    assert found["reason"].tolist() == [
+        "",
+        "",
+        "the variance of the effect[group=2] is undefined",
+        "the observed change is within noise",
+    ]
+    assert (found["level"] == 0.9).all()
+    for row, part in enumerate(found["part"]):
+        factor = at.attribution_factor(estimate, part=part, draws=19, level=0.9)
+        one = (factor.share, factor.interval.low, factor.interval.high)
+        assert found.loc[row, ["share", "low", "high"]].tolist() == pytest.approx(one, nan_ok=True)
+    # A part without a change has no share, and no row.
+    bare = estimate.combine({"effect": {"effect": 1.0}, "effect[event=0]": {"effect": 1.0}})
+    assert parts_of(bare) == ()
+    assert shares(bare)["reason"].tolist() == ["the estimate has no change"]
+
+
+def test_a_part_that_is_not_there_is_refused(by_cohort: Callable[..., Estimate]) -> None:
+    estimate = by_cohort([6 + NOISE, 9 + NOISE], 2 + NOISE)
+    with pytest.raises(MethodError, match="part is 'group=3'") as error:
+        at.attribution_factor(estimate, part="group=3")
+    assert error.value.remedy == "choose one of group=1, group=2"
+    with pytest.raises(MethodError, match="part is 'event=0'") as error:
+        at.attribution_factor(CLEAR, part="event=0")
+    assert error.value.remedy == "leave part out: the estimate has no parts"
+    with pytest.raises(MethodError, match="level is 95"):
+        shares(CLEAR, level=95)
