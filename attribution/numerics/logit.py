@@ -1,0 +1,203 @@
+"""Fits that a comparison with covariates needs: logit, inverse probability tilting, least squares; one, or one a draw.
+
+The logit and the tilting are found by Newton's method. A step Δ moves a row's index by at most c = max|xΔ|; where
+c > ½ it is shortened to ln(1 + c)/c, which makes both convex losses fall from any start (Sun & Tran-Dinh 2019). Each
+draw starts from the fit to all units and takes its first step with products alone, so that few passes over draws by
+units remain. Designs are best given orthonormal columns (`orthonormal`): the fitted index does not depend on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Link = Literal["logit", "tilting"]
+FitReason = Literal["empty arm", "separated", "no overlap", "singular", "not converged"]
+"""No weight in an arm; covariates that tell the arms apart; no weights of the controls that match the trained; columns
+that depend on each other; none of these, and yet no end."""
+
+LARGEST = 60
+"""Newton steps before a fit is given up; a fit that exists takes fewer than twenty."""
+
+CONVERGED = 1e-7
+"""Largest move of any row's index in the last step; what is left is its square."""
+
+SEPARATED = 15.0
+"""An index beyond this while steps go on: the loss falls for ever, because covariates tell the arms apart."""
+
+SINGULAR = 1e-12
+"""Smallest eigenvalue of a matrix of products relative to its largest below which a design has no full rank."""
+
+CELLS = 2_000_000
+"""Numbers in the largest temporary matrix of products: 16 MB."""
+
+
+class FitError(Exception):
+    """A fit that does not exist; `reason` says why, for the caller to name columns and a remedy."""
+
+    def __init__(self, reason: FitReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexFit:
+    """A logit or tilting on all units: coefficients, each unit's index, its score and the inverse Hessian.
+
+    `score[n, k]` is the derivative of minus the loss by each unit's multiplier, so that coefficients move with
+    multipliers by `score @ inverse_hessian`.
+    """
+
+    coefficients: Floats
+    index: Floats
+    score: Floats
+    inverse_hessian: Floats
+
+
+def orthonormal(design: Floats, weight: Floats) -> Floats:
+    """Return columns of mean square 1, uncorrelated under `weight`, that span those of `design[n, k]`.
+
+    Raises `FitError` ("singular") where the columns are linearly dependent.
+    """
+    root = np.sqrt(weight / weight.sum())[:, None]
+    size = np.sqrt(((root * design) ** 2).sum(axis=0))
+    if not (size > 0).all():
+        raise FitError("singular")
+    scaled = design / size
+    triangle = np.asarray(np.linalg.qr(root * scaled, mode="r"))
+    # Columns of equal size: a pivot far below them is what is left of a column after those before it.
+    if np.abs(np.diag(triangle)).min() <= np.sqrt(SINGULAR) * np.abs(np.diag(triangle)).max() / 100:
+        raise FitError("singular")
+    return np.asarray(np.linalg.solve(triangle.T, scaled.T).T)
+
+
+def products(design: Floats, weights: Floats) -> Floats:
+    """Return X'W_dX for each row of `weights[n_draws, n]`: `[n_draws, k, k]`, one matrix product of all draws."""
+    n, k = design.shape
+    if len(weights) == 1:
+        return np.asarray(((design * weights[0][:, None]).T @ design)[None])
+    left, right = np.triu_indices(k)
+    upper = np.zeros((len(weights), len(left)))
+    step = max(1, CELLS // len(left))
+    for start in range(0, n, step):
+        rows = design[start : start + step]
+        upper += weights[:, start : start + step] @ (rows[:, left] * rows[:, right])
+    full = np.empty((len(weights), k, k))
+    full[:, left, right] = upper
+    full[:, right, left] = upper
+    return full
+
+
+def solve_each(matrices: Floats, sides: Floats) -> Floats:
+    """Solve each of the symmetric `matrices[n_draws, k, k]` against its `sides[n_draws, k, m]`; NaN where singular."""
+    finite = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+    safe = np.where(finite[:, None, None], matrices, np.eye(matrices.shape[1]))
+    values = np.linalg.eigvalsh(safe)
+    good = finite & (values[:, 0] > SINGULAR * values[:, -1])
+    safe = np.where(good[:, None, None], matrices, np.eye(matrices.shape[1]))
+    found = np.linalg.solve(safe, np.where(good[:, None, None], sides, 0.0))
+    found[~good] = np.nan
+    return np.asarray(found)
+
+
+def least_squares(design: Floats, outcomes: Floats, weights: Floats) -> Floats:
+    """Return weighted least squares coefficients `[n_draws, k, m]` of `outcomes[n, m]`, NaN where a draw has none."""
+    moments = np.stack([(design * row[:, None]).T @ outcomes for row in weights])
+    return solve_each(products(design, weights), moments)
+
+
+def fit_index(design: Floats, trained: Bools, weight: Floats, link: Link) -> IndexFit:
+    """Fit a logit of `trained` on `design[n, k]`, or the tilting that makes weighted controls match the trained.
+
+    The tilting solves Σ w(D − (1 − D)exp(xγ))x = 0, so that the controls' odds weights reproduce the covariate
+    totals of the trained. Raises `FitError`: an arm without weight, covariates that tell the arms apart (the logit does
+    not exist) or do not overlap (the tilting does not), a design without full rank, no convergence.
+
+    Source: Graham, Pinto & Egel (2012), eq. 6, in the form of Sant'Anna & Zhao (2020), eq. 3.5.
+    """
+    if not (weight[trained].sum() > 0 and weight[~trained].sum() > 0):
+        raise FitError("empty arm")
+    found = _fit(design, trained, weight, np.zeros((1, design.shape[1])), "logit")
+    if link == "tilting":
+        # Where the logit does not exist, neither does the tilting; where it does, it is near.
+        found = _fit(design, trained, weight, found, "tilting")
+    index = design @ found[0]
+    residual, curvature = _slopes(index[None], trained, link)
+    hessian = products(design, curvature * weight)
+    inverse = solve_each(hessian, np.eye(design.shape[1])[None])[0]
+    if np.isnan(inverse).any():
+        raise FitError("singular")
+    return IndexFit(found[0], index, (weight * residual[0])[:, None] * design, inverse)
+
+
+def _fit(design: Floats, trained: Bools, weight: Floats, start: Floats, link: Link) -> Floats:
+    found, last = _newton(design, trained, weight[None], start, link)
+    if not np.isnan(found).any():
+        return found
+    if np.abs((design @ last[0])[weight > 0]).max() <= SEPARATED:
+        raise FitError("not converged")
+    raise FitError("separated" if link == "logit" else "no overlap")
+
+
+def fit_index_draws(design: Floats, trained: Bools, weights: Floats, link: Link, fit: IndexFit) -> Floats:
+    """Return coefficients `[n_draws, k]` refitted under `weights[n_draws, n]`; NaN where a draw has no fit.
+
+    `fit` is that of the same units at weights of one draw; every draw starts from it.
+    """
+    arms = np.stack([weights @ trained, weights @ ~trained], axis=1)
+    start = np.broadcast_to(fit.coefficients, (len(weights), design.shape[1]))
+    found = np.full(start.shape, np.nan)
+    usable = (arms > 0).all(axis=1)
+    if usable.any():
+        found[usable] = _newton(design, trained, weights[usable], start[usable], link, shared=True)[0]
+    return found
+
+
+def _slopes(index: Floats, trained: Bools, link: Link) -> tuple[Floats, Floats]:
+    """Return, per draw and row, minus the first and the second derivative of the loss by the index."""
+    if link == "logit":
+        share = expit(index)
+        return trained - share, share * (1.0 - share)
+    with np.errstate(over="ignore"):
+        odds = np.where(trained, 0.0, np.exp(index))
+    return trained - odds, odds
+
+
+def _newton(
+    design: Floats, trained: Bools, weights: Floats, start: Floats, link: Link, *, shared: bool = False
+) -> tuple[Floats, Floats]:
+    """Return coefficients per draw (NaN: no fit) and the last ones tried; `shared`: all draws start at one place."""
+    current = np.array(start, dtype=float)
+    found = np.full_like(current, np.nan)
+    active = np.arange(len(current))
+    for step in range(LARGEST):
+        mine = weights[active]
+        if shared and step == 0:
+            # At one place the slopes are the rows', not the draws': two products, nothing of size draws by rows.
+            residual, curvature = _slopes((design @ current[0])[None], trained, link)
+            gradient = mine @ (residual[0][:, None] * design)
+            hessian = products(np.sqrt(curvature[0])[:, None] * design, mine)
+        else:
+            residual, curvature = _slopes(current[active] @ design.T, trained, link)
+            residual *= mine
+            curvature *= mine
+            gradient = residual @ design
+            hessian = products(design, curvature)
+        move = solve_each(hessian, gradient[:, :, None])[:, :, 0]
+        ahead = np.abs(move @ design.T).max(axis=1)
+        shorter = np.where(ahead > 0.5, np.log1p(ahead) / np.where(ahead > 0, ahead, 1.0), 1.0)
+        # A step that is not finite ends a draw: its Hessian is singular or its index overflowed.
+        going = np.isfinite(ahead)
+        current[active[going]] += (shorter[:, None] * move)[going]
+        done = ahead <= CONVERGED
+        found[active[done]] = current[active[done]]
+        active = active[going & ~done]
+        if not len(active):
+            break
+    return found, current
