@@ -31,7 +31,7 @@ def simultaneous(
     draws: int = 9999,
     seed: int = 0,
     method: BandMethod = "default",
-    multiplier: Multiplier = "mammen",
+    multiplier: Multiplier = "rademacher",
 ) -> pd.DataFrame:
     """Return intervals of several terms that hold all of them at once with probability `level`.
 
@@ -48,7 +48,7 @@ def simultaneous(
         of the influence summed within cluster, one critical value, standard errors from the quartiles of the
         draws, for large samples and parity with R's `did`.
     multiplier
-        The distribution of the multiples; see `bootstrap`.
+        The distribution of the multiples; see `bootstrap`. R's `did` takes `"rademacher"`.
 
     Raises
     ------
