@@ -18,10 +18,12 @@ from attribution.errors import MethodError
 ESTIMATORS: Mapping[str, str] = {
     "did": "attribution.estimators.did:did",
     "prepost": "attribution.estimators.prepost:prepost",
+    "twfe": "attribution.estimators.twfe:twfe",
 }
 
 DATASETS: Mapping[str, str] = {
     "jobtraining": "attribution.datasets.jobtraining:jobtraining",
+    "rollout": "attribution.datasets.rollout:rollout",
 }
 
 CHECKS: Mapping[str, str] = {
@@ -32,6 +34,7 @@ CHECKS: Mapping[str, str] = {
     "standard_error": "attribution.checks.clusters:standard_error",
     "other_interventions": "attribution.checks.confounding:other_interventions",
     "contamination": "attribution.checks.confounding:contamination",
+    "two_way_primary": "attribution.checks.two_way:two_way_primary",
     "units_lost": "attribution.checks.losses:units_lost",
     "observation_gap": "attribution.checks.losses:observation_gap",
     "share_estimable": "attribution.checks.share:share_estimable",

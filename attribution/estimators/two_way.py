@@ -246,7 +246,8 @@ def _by_cohort(
     _, first, cohort = np.unique(adopted[inside], return_index=True, return_inverse=True)
     n_cohorts = len(first)
     cell = clusters[inside].astype(np.int64) * n_cohorts + cohort
-    mass = np.bincount(cell, weights=weight[inside], minlength=n_clusters * n_cohorts).reshape(n_clusters, n_cohorts)
+    mass = np.bincount(cell, weights=weight[inside], minlength=n_clusters * n_cohorts).astype(float)
+    mass = mass.reshape(n_clusters, n_cohorts)
     stands = np.full(len(adopted), -1, dtype=np.int32)
     stands[inside[first]] = np.arange(n_cohorts)
     rows = stands[unit] >= 0

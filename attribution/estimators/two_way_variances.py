@@ -125,7 +125,7 @@ def _adjusted(
             terms = vectors @ (power[:, None] * (vectors.T @ terms))
         elif variance == "CR3":
             half = dummies @ freed
-            terms = np.linalg.solve(np.eye(len(rows)) - size * half @ half.T, terms)
+            terms = np.asarray(np.linalg.solve(np.eye(len(rows)) - size * half @ half.T, terms), dtype=np.float64)
         terms = size * terms
         sums[index] = terms.T @ residual[rows]
         diagonal[index] = (terms**2).sum(axis=0)

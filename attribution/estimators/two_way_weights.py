@@ -110,7 +110,7 @@ def weights_of(panel: Panel, reduced: TwoWay) -> TwoWayWeights:
     code = reduced.periods[reduced.period[trained] + 1]
     cell = panel.units.adopted[unit].astype(np.int64) * len(panel.periods) + code
     cells, place = np.unique(cell, return_inverse=True)
-    found = np.bincount(place, weights=weight * left)
+    found = np.bincount(place, weights=weight * left).astype(float)
     share = np.bincount(place, weights=weight) / weight.sum()
     estimate = float(coefficients[fitted.n_periods])
     cohorts, periods = np.divmod(cells, len(panel.periods))
