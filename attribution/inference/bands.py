@@ -127,7 +127,8 @@ def _named(estimate: Estimate, terms: str | Sequence[str]) -> list[str]:
     keys: dict[str, list[str]] = {}
     for name in estimate.terms:
         parsed = parse(name)
-        if parsed is not None and parsed[0] == "effect":
+        # The mean of the parts, `effect[event=mean]`, is none of them.
+        if parsed is not None and parsed[0] == "effect" and parsed[2] != "mean":
             # `effect[group=2004,time=2006]` is a part by group and time, not one by group.
             key = ",".join([parsed[1], *(piece.partition("=")[0] for piece in parsed[2].split(",")[1:])])
             keys.setdefault(key, []).append(name)

@@ -121,6 +121,12 @@ def test_what_is_refused(by_cohort: Callable[..., Estimate]) -> None:
     assert "default" in error.value.remedy
 
 
+def test_the_mean_of_the_parts_is_no_part(by_cohort: Callable[..., Estimate]) -> None:
+    estimate = by_cohort(COHORTS, CONTROL)
+    names = (*estimate.terms[:3], "effect[event=0]", "effect[event=1]", "effect[event=mean]", *estimate.terms[6:])
+    assert simultaneous(replace(estimate, terms=names))["term"].tolist() == ["effect[event=0]", "effect[event=1]"]
+
+
 def test_parts_by_two_keys_are_no_parts_by_the_first(by_cohort: Callable[..., Estimate]) -> None:
     estimate = by_cohort(COHORTS, CONTROL)
     terms = [*estimate.terms[:3], "effect[group=1]", "effect[group=1,time=2]", "effect[group=1,time=3]"]
