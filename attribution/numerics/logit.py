@@ -106,6 +106,11 @@ def solve_each(matrices: Floats, sides: Floats) -> Floats:
     return np.asarray(found)
 
 
+def inverses(matrices: Floats) -> Floats:
+    """Return the inverse of each of the symmetric `matrices[n_draws, k, k]`; NaN where singular."""
+    return solve_each(matrices, np.broadcast_to(np.eye(matrices.shape[1]), matrices.shape))
+
+
 def least_squares(design: Floats, outcomes: Floats, weights: Floats) -> Floats:
     """Return weighted least squares coefficients `[n_draws, k, m]` of `outcomes[n, m]`, NaN where a draw has none."""
     moments = np.stack([(design * row[:, None]).T @ outcomes for row in weights])
@@ -119,7 +124,7 @@ def fit_index(design: Floats, trained: Bools, weight: Floats, link: Link) -> Ind
     totals of the trained. Raises `FitError`: an arm without weight, covariates that tell the arms apart (the logit does
     not exist) or do not overlap (the tilting does not), a design without full rank, no convergence.
 
-    Source: Graham, Pinto & Egel (2012), eq. 6, in the form of Sant'Anna & Zhao (2020), eq. 3.5.
+    Source: Graham, Pinto & Egel (2012), in the form of Sant'Anna & Zhao (2020), section 3.1.
     """
     if not (weight[trained].sum() > 0 and weight[~trained].sum() > 0):
         raise FitError("empty arm")
@@ -130,7 +135,7 @@ def fit_index(design: Floats, trained: Bools, weight: Floats, link: Link) -> Ind
     index = design @ found[0]
     residual, curvature = _slopes(index[None], trained, link)
     hessian = products(design, curvature * weight)
-    inverse = solve_each(hessian, np.eye(design.shape[1])[None])[0]
+    inverse = inverses(hessian)[0]
     if np.isnan(inverse).any():
         raise FitError("singular")
     return IndexFit(found[0], index, (weight * residual[0])[:, None] * design, inverse)

@@ -19,9 +19,9 @@ from attribution.numerics.logit import (
     Link,
     fit_index,
     fit_index_draws,
+    inverses,
     orthonormal,
     products,
-    solve_each,
 )
 from attribution.numerics.resample import blocks
 
@@ -122,27 +122,32 @@ class PanelPair:
         """Return ω and what it is made of, given the propensities' index where the rule has one."""
         k = self.design.shape[1]
         treated = np.where(self.trained, weights, 0.0)
-        total = _positive(treated.sum(axis=1, keepdims=True))
+        total = positive(treated.sum(axis=1, keepdims=True))
         treated /= total
         untrained = np.where(self.trained, 0.0, weights)
         control, odds = np.zeros_like(treated), np.ones((1, 1))
         if index is not None:
-            odds = np.exp(np.minimum(index, np.log(LARGEST_ODDS)))
+            odds = odds_of(index)
             # A draw without a fit has odds of NaN, and keeps them.
             control = untrained * np.where(odds >= TRIM_ODDS, 0.0, odds)
-            own = _positive(control.sum(axis=1, keepdims=True))
+            own = positive(control.sum(axis=1, keepdims=True))
             control /= own if self.adjust not in BY_TRAINED else np.where(np.isnan(own), own, total)
         omega = treated - control
         regression, lean, inverse = np.zeros_like(treated[:1]), np.zeros((1, k)), np.zeros((1, k, k))
         if self.adjust in WITH_REGRESSION:
             regression = untrained * odds if self.adjust == "doubly_robust_improved" else untrained
-            inverse = solve_each(products(self.design, regression), np.broadcast_to(np.eye(k), (len(weights), k, k)))
+            inverse = inverses(products(self.design, regression))
             lean = np.einsum("dij,dj->di", inverse, omega @ self.design)
             omega = omega - regression * (lean @ self.design.T)
         return _Parts(omega, treated, control, regression, odds, lean, inverse)
 
 
-def _positive(totals: Floats) -> Floats:
+def odds_of(index: Floats) -> Floats:
+    """Return the propensities' odds, cut at `LARGEST_ODDS`."""
+    return np.asarray(np.exp(np.minimum(index, np.log(LARGEST_ODDS))))
+
+
+def positive(totals: Floats) -> Floats:
     """Return totals to divide by, NaN for an arm without weight."""
     return np.where(totals > 0, totals, np.nan)
 
@@ -179,8 +184,8 @@ def panel_pair(trained: Bools, covariates: Floats, weight: Floats, adjust: Adjus
     >>> round(float(att[0]), 12)
     2.0
 
-    Source: Sant'Anna & Zhao (2020), eq. 2.2 (regression), 2.3 (ipw), 2.6 and 3.1 (doubly robust), 3.5 and 3.6
-    (improved); trimming and cut as in R's DRDID 1.2.3.
+    Source: Sant'Anna & Zhao (2020), eq. 3.1, and section 3.1 for the improved rule; Heckman, Ichimura & Todd (1997) for
+    the regression; Abadie (2005) for the weighting; trimming and cut as in R's DRDID 1.2.3.
     """
     if not (weight[trained].sum() > 0 and weight[~trained].sum() > 0):
         raise FitError("empty arm")
@@ -194,6 +199,6 @@ def panel_pair(trained: Bools, covariates: Floats, weight: Floats, adjust: Adjus
     # The controls alone may not span the covariates.
     if adjust in WITH_REGRESSION:
         own = products(design, np.where(trained, 0.0, weight)[None])
-        if np.isnan(solve_each(own, np.eye(design.shape[1])[None])).any():
+        if np.isnan(inverses(own)).any():
             raise FitError("singular")
     return PanelPair(trained, design, weight, adjust, fit, trimmed)
