@@ -33,6 +33,12 @@ class Replay(Protocol):
     def __call__(self, weights: Floats) -> Floats: ...
 
 
+class Regroupable(Protocol):
+    """What an aggregated estimate was averaged from; it can be averaged in another way without a refit."""
+
+    def aggregate(self, by: str) -> Estimate: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """A linear combination of terms: value, standard error (NaN where undefined), degrees of freedom."""
@@ -94,6 +100,21 @@ class Estimate:
     replay: Replay | None = field(repr=False)
     no_replay: str = ""
     notes: tuple[str, ...] = ()
+    source: Regroupable | None = field(default=None, repr=False)
+
+    def aggregate(self, by: str) -> Estimate:
+        """Return the same group-time effects averaged in another way, without a refit.
+
+        `by` is `simple`, `event`, `group`, `calendar` or `cells`. Raises `MethodError` for an estimate that is not an
+        average of group-time effects.
+        """
+        if self.source is None:
+            raise MethodError(
+                f"{self.method} has no group-time effects to average",
+                where="Estimate.aggregate",
+                remedy="aggregate what at.staggered(…) or at.event_study(…) returned, not a combination of its terms",
+            )
+        return self.source.aggregate(by)
 
     @property
     def main(self) -> str:

@@ -59,7 +59,9 @@ class Flow:
     Rows add up: those of both arms and of `left_out` are all rows read. `trained_in_window` counts all units that
     adopted between the windows, measured or not: costs are theirs. `later` counts controls that adopt after the
     last follow-up period, by period. `composition` is the part of the main term, in KPI units, that comes from which
-    comparison units were observed in which period, where these differ in level; 0 on complete windows.
+    comparison units were observed in which period, where these differ in level; 0 on complete windows. `exposure`
+    counts the trained units of each follow-up period where training began at several dates; empty where all count in
+    each.
     """
 
     trained: ArmCount
@@ -72,6 +74,12 @@ class Flow:
     later: tuple[tuple[str, int], ...] = ()
     composition: float = 0.0
     unit: str = "unit"
+    exposure: tuple[int, ...] = ()
+
+    @property
+    def unit_periods(self) -> int:
+        """The number of trained units times the follow-up periods that the effect is an average over."""
+        return sum(self.exposure) if self.exposure else self.trained.units * len(self.followup)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per arm and fate: `arm, fate, reason, units, rows`."""

@@ -1,0 +1,144 @@
+"""A rollout: cells, their reduction and everything else an estimate of group-time effects is assembled from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.core.estimate import Estimate
+from attribution.core.flow import Flow
+from attribution.core.panel import Direction, Panel, Scale
+from attribution.errors import MethodError
+from attribution.estimators.aggregation import Aggregate, By, CellMap, gradient, sets_of, term_names
+from attribution.estimators.cell_means import CellValues
+from attribution.estimators.cells import Cells
+from attribution.estimators.strata import ever_never_strata, has_lone_arm
+from attribution.estimators.variances import Strata
+from attribution.numerics.variance import Layers, cluster_sums, stratified
+
+Floats = NDArray[np.float64]
+
+RolloutVariance = Literal["default", "CR0", "CR1"]
+
+
+class CellModel(Protocol):
+    """Cell terms with the influence of any linear combination of them."""
+
+    @property
+    def map(self) -> CellMap: ...
+
+    @property
+    def values(self) -> CellValues: ...
+
+    @property
+    def clusters(self) -> NDArray[np.int32]: ...
+
+    def influence(self, effect: Floats, change: Floats, level: Floats, mass: Floats) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rollout:
+    """Group-time effects before they are aggregated; `aggregate` averages them anew without a refit."""
+
+    method: str
+    outcome: str
+    cells: Cells
+    period_names: tuple[str, ...]
+    model: CellModel
+    strata: Strata
+    lone_arm: bool
+    variance: RolloutVariance
+    flow: Flow
+    direction: Direction
+    scale: Scale
+    outcome_range: tuple[float, float]
+    notes: tuple[str, ...]
+
+    def aggregate(self, by: str) -> Estimate:
+        """Return the estimate of one aggregation; raises `MethodError` for one that is not known."""
+        if by not in get_args(By):
+            raise MethodError(
+                f"aggregate is {by!r}", where="aggregate", remedy=f"choose one of {', '.join(get_args(By))}"
+            )
+        kind: By = by  # type: ignore[assignment]  # one of the literals, as just checked
+        sets = sets_of(self.cells, kind, self.period_names)
+        replay = Aggregate(self.model.map, self.cells.cohort, sets)
+        values = replay.terms(self.model.values)[0]
+        slope = gradient(sets, self.cells, self.model.values)
+        influence = self.model.influence(slope.effect, slope.change, slope.level, slope.mass)
+        clusters, strata = self.model.clusters, self.strata
+        by_cluster = cluster_sums(influence, clusters, len(strata.code))
+        layers = self._layers(replay, values, by_cluster)
+        return Estimate(
+            method=self.method,
+            estimand="ATT",
+            outcome=self.outcome,
+            terms=term_names(sets, kind),
+            values=values,
+            influence=influence,
+            rows="units",
+            clusters=clusters,
+            strata=strata.code,
+            stratum_names=strata.names,
+            covariance=layers.covariance,
+            stratum_df=layers.df,
+            variance=self.variance,
+            n=self.flow,
+            direction=self.direction,
+            scale=self.scale,
+            outcome_range=self.outcome_range,
+            replay=replay,
+            notes=self.notes,
+            source=self,
+        )
+
+    def _layers(self, replay: Aggregate, values: Floats, by_cluster: Floats) -> Layers:
+        n_clusters, n_terms = by_cluster.shape
+        if self.lone_arm:
+            return Layers(np.full((1, n_terms, n_terms), np.nan), np.ones(1))
+        if self.variance == "default":
+            return stratified(replay, values, by_cluster, self.strata.code, self.strata.cluster_weight)
+        factor = n_clusters / (n_clusters - 1) if self.variance == "CR1" else 1.0
+        return Layers(factor * (by_cluster.T @ by_cluster)[None], np.array([max(n_clusters - 1.0, 1.0)]))
+
+
+def rollout(
+    panel: Panel,
+    *,
+    method: str,
+    cells: Cells,
+    model: CellModel,
+    variance: RolloutVariance,
+    flow: Flow,
+    outcome_range: tuple[float, float],
+    notes: tuple[str, ...],
+) -> Rollout:
+    """Return the rollout of a model: its strata by adoption cohort, or ever and never trained."""
+    clusters = model.clusters
+    n_clusters = int(clusters.max()) + 1
+    used = np.flatnonzero(cells.used)
+    size = np.zeros((n_clusters, len(used)))
+    weight, entering = panel.weights, clusters >= 0
+    for column, one in enumerate(used):
+        mine = entering & (cells.label == one)
+        size[:, column] = np.bincount(clusters[mine], weights=weight[mine], minlength=n_clusters)
+    ever = cells.trained[used]
+    strata = ever_never_strata(size, tuple(cells.names[one] for one in used), ever)
+    return Rollout(
+        method=method,
+        outcome=panel.columns.outcome,
+        cells=cells,
+        period_names=tuple(panel.periods.text(code) for code in range(len(panel.periods))),
+        model=model,
+        strata=strata,
+        lone_arm=has_lone_arm(size, ever),
+        variance=variance,
+        flow=flow,
+        direction=panel.direction,
+        scale=panel.scale,
+        outcome_range=outcome_range,
+        notes=(*strata.notes, *notes),
+    )

@@ -1,0 +1,139 @@
+"""Group-time effects of a rollout: each cohort against units that are not (yet) trained, averaged without forbidden comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from attribution.core.arms import Controls
+from attribution.core.estimate import Estimate
+from attribution.core.panel import Panel
+from attribution.errors import MethodError
+from attribution.estimators.aggregation import By
+from attribution.estimators.cell_adjusted import adjust_cells
+from attribution.estimators.cell_reduction import Unbalanced, prepare
+from attribution.estimators.cells import Base, plan_cells
+from attribution.estimators.design_matrix import covariate_matrix
+from attribution.estimators.rollout import CellModel, RolloutVariance, rollout
+from attribution.estimators.rollout_flow import cell_notes, rollout_flow
+from attribution.numerics.pairs import Adjust
+
+
+def staggered(
+    panel: Panel,
+    *,
+    controls: Controls = "not_yet",
+    covariates: Sequence[str] = (),
+    adjust: Adjust = "doubly_robust",
+    aggregate: By = "event",
+    base: Base = "varying",
+    unbalanced: Unbalanced = "pairs",
+    followup: Sequence[Any] | None = None,
+    anticipation: int = 0,
+    washout: int = 0,
+    variance: RolloutVariance = "default",
+) -> Estimate:
+    """Estimate group-time effects of a rollout and average them, with the observed change in the same weights.
+
+    ATT(g, t) is the change of cohort g from its last period before training to t, less that of units not trained by t.
+    `effect` averages ATT(g, t) over every trained unit and period alike; `change` is the trained cohorts' own
+    change in the same weights, `background` the difference. An aggregation adds parts, such as `effect[event=2]` and
+    `change[event=2]`, and the average of its parts, `effect[event=mean]`; `Estimate.aggregate` averages anew without
+    a refit. The estimand is the ATT in KPI units.
+
+    Parameters
+    ----------
+    controls
+        `"not_yet"`: units that are not trained, nor within `anticipation` of it, by the cell's periods; `"never"`.
+    covariates, adjust
+        Covariates fixed before adoption, and how they are used: `"doubly_robust"` (as R's `did`),
+        `"doubly_robust_improved"`, `"regression"`, `"ipw"`, `"ipw_unnormalised"`. Without covariates all are one.
+    aggregate
+        `"event"` (time since adoption), `"group"` (cohort), `"calendar"`, `"simple"` (overall alone), `"cells"`.
+    base
+        What a period before adoption is compared with: the period before it (`"varying"`) or the cohort's own base
+        period (`"universal"`).
+    unbalanced
+        With missing values, a cell takes units observed in both of its periods (`"pairs"`), or every row on its own, as
+        R's `allow_unbalanced_panel` does (`"rows"`).
+    followup
+        The periods that the overall effect counts; all after adoption unless given.
+    anticipation, washout
+        Periods before adoption in which training may already act, and after it that are not counted yet.
+    variance
+        `"default"` (cluster jackknife by adoption cohort, Welch–Satterthwaite df), or `"CR0"` (R's analytic standard
+        errors) and `"CR1"` from the influence.
+
+    Raises
+    ------
+    MethodError
+        No cohort with a base period and a comparison, a comparison without a fit, an option that is not known.
+    DataError
+        Covariates that are missing for some units, constant or linearly dependent.
+
+    Examples
+    --------
+    >>> import attribution as at
+    >>> frame = at.dataset("jobtraining")
+    >>> panel = at.Panel.from_frame(frame, unit="fcode", period="year", outcome="lscrap", trained="grant")
+    >>> estimate = at.staggered(panel, controls="never", aggregate="group")
+    >>> round(estimate.value("effect[group=1988]"), 4)
+    -0.4391
+
+    Source: Callaway & Sant'Anna (2021), Difference-in-differences with multiple time periods, J. Econometrics 225, eq.
+    2.5 to 2.9 and section 3; Sant'Anna & Zhao (2020), Doubly robust difference-in-differences, J. Econometrics 219.
+    """
+    require_known(controls=(controls, Controls), adjust=(adjust, Adjust), base=(base, Base))
+    require_known(unbalanced=(unbalanced, Unbalanced), variance=(variance, RolloutVariance), aggregate=(aggregate, By))
+    require_rollout(panel, "staggered", anticipation=anticipation, washout=washout)
+    cells = plan_cells(
+        panel, controls=controls, base=base, anticipation=anticipation, washout=washout, followup=followup
+    )
+    prepared = prepare(panel, cells, unbalanced=unbalanced)
+    cells = prepared.cells
+    model: CellModel = prepared.reduced
+    if len(covariates):
+        entering = np.zeros(len(panel.units), dtype=bool)
+        entering[prepared.reduced.member] = True
+        design, _ = covariate_matrix(panel, covariates, entering)
+        model = adjust_cells(prepared, design, adjust)
+    return rollout(
+        panel,
+        method="staggered",
+        cells=cells,
+        model=model,
+        variance=variance,
+        flow=rollout_flow(panel, cells, prepared.used, single_rows=panel.kind != "panel"),
+        outcome_range=prepared.table.outcome_range,
+        notes=cell_notes(panel, cells, used=prepared.used),
+    ).aggregate(aggregate)
+
+
+def require_rollout(panel: Panel, method: str, **steps: int) -> None:
+    """Raise `MethodError` for a kind of panel, a cohort or a number of periods that a rollout cannot use."""
+    if panel.kind not in ("panel", "repeated_cross_sections"):
+        raise MethodError(
+            f"{method} compares units over time, and the panel is a {panel.kind}",
+            where="Panel.kind",
+            remedy="use trend for one series, or give one row per unit and period",
+        )
+    if panel.cohort is not None and panel.cohort.estimand != "ATT":
+        raise MethodError(
+            f"the cohort speaks for the {panel.cohort.estimand}, {method} for the effect on the trained (ATT)",
+            where=f"cohort {panel.cohort.method}",
+            remedy="use a cohort whose estimand is the ATT",
+        )
+    for name, value in steps.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise MethodError(f"{name} is {value!r}", where=name, remedy="give a whole number of periods, 0 or more")
+
+
+def require_known(**given: tuple[str, Any]) -> None:
+    """Raise `MethodError` for an option whose value is not one of its literals."""
+    for name, (value, literal) in given.items():
+        if value not in get_args(literal):
+            raise MethodError(
+                f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(get_args(literal))}"
+            )
