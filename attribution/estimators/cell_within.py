@@ -27,8 +27,9 @@ class WithinMap:
     """The map from cluster weights to cell terms, by the normal equations of each (cohort, cluster).
 
     With unit effects swept out, cohort c's period effects solve (Σ w_i A_i) μ = Σ w_i b_i, with
-    A_i = diag(o_i) − o_i o_i'/n_i and b_i = o_i∘(y_i − ȳ_i), o_i marking the periods in which unit i was observed. `tables[n_segments, T, T]` and
-    `right[n_segments, T]` are their sums; `own[n_segments, T + 2]` those of weight, ȳ and o/n, for the mean level.
+    A_i = diag(o_i) − o_i o_i'/n_i and b_i = o_i∘(y_i − ȳ_i), o_i marking the periods in which unit i was observed.
+    `tables[n_segments, T, T]` and `right[n_segments, T]` are their sums; `own[n_segments, T + 2]` those of weight, ȳ
+    and o/n, for the mean level.
     """
 
     tables: Floats

@@ -60,9 +60,9 @@ class Cells:
     @property
     def used(self) -> Mask:
         """Say of each cohort whether any cell uses it, as trained or as a comparison."""
-        found = self.pool.any(axis=0)
+        found: Mask = np.asarray(self.pool.any(axis=0))
         found[self.cohort] = True
-        return np.asarray(found)
+        return found
 
 
 def clock_of(panel: Panel) -> Codes:

@@ -59,11 +59,10 @@ class Rollout:
 
     def aggregate(self, by: str) -> Estimate:
         """Return the estimate of one aggregation; raises `MethodError` for one that is not known."""
-        if by not in get_args(By):
-            raise MethodError(
-                f"aggregate is {by!r}", where="aggregate", remedy=f"choose one of {', '.join(get_args(By))}"
-            )
-        kind: By = by  # type: ignore[assignment]  # one of the literals, as just checked
+        known: dict[str, By] = {one: one for one in get_args(By)}
+        if by not in known:
+            raise MethodError(f"aggregate is {by!r}", where="aggregate", remedy=f"choose one of {', '.join(known)}")
+        kind = known[by]
         sets = sets_of(self.cells, kind, self.period_names)
         replay = Aggregate(self.model.map, self.cells.cohort, sets)
         values = replay.terms(self.model.values)[0]

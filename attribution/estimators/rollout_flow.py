@@ -1,4 +1,4 @@
-"""The flow of a rollout: every row and unit read is counted once, by arm and reason; and what was left out, in words."""
+"""The flow of a rollout: every row and unit read is counted once, by arm and reason."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TRAINED, OTHER = "trained", "control"
 def rollout_flow(panel: Panel, cells: Cells, used: Mask, *, single_rows: bool) -> Flow:
     """Count what entered a rollout and, by arm and reason, what did not.
 
-    `used[n_units, n_periods]` are the values that entered a cell. Trained are the cohorts that the overall effect speaks
-    for; everyone else who entered is a comparison. `exposure` counts the trained units of each follow-up period.
+    `used[n_units, n_periods]` are the values that entered a cell. Trained are the cohorts that the overall effect
+    speaks for; everyone else who entered is a comparison. `exposure` counts the trained units of each follow-up period.
     """
     observations, units = panel.observations, panel.units
-    entering = used.any(axis=1)
+    entering: Mask = np.asarray(used.any(axis=1))
     trained_cohort = np.append(cells.trained, False)[cells.label]
     trained = entering & trained_cohort
     valued = ~np.isnan(observations.outcome)
@@ -138,7 +138,7 @@ def _coverage(panel: Panel, cells: Cells, trained: Mask, valued: Mask, *, single
 
 
 def _later(panel: Panel, cells: Cells, entering: Mask) -> tuple[tuple[str, int], ...]:
-    """Return how many of the comparison adopt later, by period: cohorts that no cell of the overall effect speaks for."""
+    """Return how many of the comparison adopt later, by period: cohorts without a cell in the overall effect."""
     found = []
     for one in np.flatnonzero(cells.used & ~cells.trained & (cells.adoption != NEVER)):
         found.append((cells.names[int(one)], int((entering & (cells.label == one)).sum())))

@@ -1,8 +1,8 @@
-"""Group-time effects of a rollout: each cohort against units that are not (yet) trained, averaged without forbidden comparisons."""
+"""Group-time effects of a rollout: each cohort against units that are not (yet) trained, then averaged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -125,7 +125,8 @@ def require_rollout(panel: Panel, method: str, **steps: int) -> None:
             where=f"cohort {panel.cohort.method}",
             remedy="use a cohort whose estimand is the ATT",
         )
-    for name, value in steps.items():
+    given: Mapping[str, Any] = steps
+    for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
             raise MethodError(f"{name} is {value!r}", where=name, remedy="give a whole number of periods, 0 or more")
 
