@@ -78,18 +78,20 @@ def fit_weights(path: Floats, donors: Floats, n_pre: int, n_trained: int, kind: 
     return Fit(unit, time, time, noise, zeta)
 
 
-def placebo_sets(n_donors: int, n_trained: int, limit: int, *, ordered: bool, rng: np.random.Generator) -> Integers:
-    """Return sets of donors that stand in for the trained, `[n_sets, n_trained]`.
+def placebo_sets(
+    n_donors: int, n_trained: int, limit: int, *, ordered: bool, rng: np.random.Generator
+) -> tuple[Integers, bool]:
+    """Return sets of donors that stand in for the trained, `[n_sets, n_trained]`, and whether they were drawn.
 
-    Every one of them where there are at most `limit`, else `limit` drawn at random. `ordered` tells apart who stands
-    for whom, which matters where the trained differ in weight.
+    They are all the sets there are where these are at most `limit`, else `limit` drawn at random. `ordered` tells apart
+    who stands for whom, which matters where the trained differ in weight.
     """
     count = perm(n_donors, n_trained) if ordered else comb(n_donors, n_trained)
     if count <= limit:
         each = (permutations if ordered else combinations)(range(n_donors), n_trained)
-        return np.array(list(each), dtype=np.intp)
+        return np.array(list(each), dtype=np.intp), False
     drawn = rng.permuted(np.tile(np.arange(n_donors), (limit, 1)), axis=1)
-    return np.asarray(drawn[:, :n_trained], dtype=np.intp)
+    return np.asarray(drawn[:, :n_trained], dtype=np.intp), True
 
 
 def placebo_values(donors: Floats, sets: Integers, share: Floats, n_pre: int, kind: Kind) -> Floats:
