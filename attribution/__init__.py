@@ -15,16 +15,27 @@ if TYPE_CHECKING:
     from attribution.core.panel import Panel as Panel
     from attribution.design.load import load_design as load_design
     from attribution.errors import AttributionError as AttributionError
+    from attribution.estimators.bacon import bacon as bacon
+    from attribution.estimators.bracket import bracket as bracket
     from attribution.estimators.did import did as did
+    from attribution.estimators.event_study import event_study as event_study
+    from attribution.estimators.lagged import lagged as lagged
     from attribution.estimators.prepost import prepost as prepost
+    from attribution.estimators.staggered import staggered as staggered
+    from attribution.estimators.synthetic import synthetic as synthetic
+    from attribution.estimators.trend import trend as trend
+    from attribution.estimators.twfe import twfe as twfe
     from attribution.finance.costs import CostLedger as CostLedger
     from attribution.finance.costs import CostLine as CostLine
     from attribution.finance.costs import cost_ledger as cost_ledger
     from attribution.finance.roi import Roi as Roi
     from attribution.finance.roi import roi as roi
+    from attribution.inference.bands import simultaneous as simultaneous
     from attribution.inference.draws import bootstrap as bootstrap
     from attribution.inference.factor import AttributionFactor as AttributionFactor
     from attribution.inference.factor import attribution_factor as attribution_factor
+    from attribution.inference.pretrends import pretrends as pretrends
+    from attribution.inference.sensitivity import trend_sensitivity as trend_sensitivity
     from attribution.registry import dataset as dataset
     from attribution.report import figures as figures
     from attribution.report.write import write as write
@@ -47,16 +58,27 @@ _PUBLIC = {
     "Roi": "finance.roi",
     "StudyResult": "study.result",
     "attribution_factor": "inference.factor",
+    "bacon": "estimators.bacon",
     "bootstrap": "inference.draws",
+    "bracket": "estimators.bracket",
     "cost_ledger": "finance.costs",
     "dataset": "registry",
     "did": "estimators.did",
+    "event_study": "estimators.event_study",
     "figures": "report",
+    "lagged": "estimators.lagged",
     "load_design": "design.load",
     "prepost": "estimators.prepost",
+    "pretrends": "inference.pretrends",
     "review": "study.review",
     "roi": "finance.roi",
     "run": "study.run",
+    "simultaneous": "inference.bands",
+    "staggered": "estimators.staggered",
+    "synthetic": "estimators.synthetic",
+    "trend": "estimators.trend",
+    "trend_sensitivity": "inference.sensitivity",
+    "twfe": "estimators.twfe",
     "write": "report.write",
 }
 
