@@ -17,7 +17,11 @@ from attribution.errors import MethodError
 
 ESTIMATORS: Mapping[str, str] = {
     "did": "attribution.estimators.did:did",
+    "event_study": "attribution.estimators.event_study:event_study",
     "prepost": "attribution.estimators.prepost:prepost",
+    "staggered": "attribution.estimators.staggered:staggered",
+    "synthetic": "attribution.estimators.synthetic:synthetic",
+    "lagged": "attribution.estimators.lagged:lagged",
     "twfe": "attribution.estimators.twfe:twfe",
 }
 
@@ -35,6 +39,7 @@ CHECKS: Mapping[str, str] = {
     "other_interventions": "attribution.checks.confounding:other_interventions",
     "contamination": "attribution.checks.confounding:contamination",
     "two_way_primary": "attribution.checks.two_way:two_way_primary",
+    "synthetic_fit": "attribution.checks.synthetic:synthetic_fit",
     "units_lost": "attribution.checks.losses:units_lost",
     "observation_gap": "attribution.checks.losses:observation_gap",
     "share_estimable": "attribution.checks.share:share_estimable",

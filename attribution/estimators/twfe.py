@@ -101,7 +101,7 @@ def twfe(
         layers = _default(reduced, values, influence, strata, lone)
     return Estimate(
         method="twfe",
-        estimand="a weighted sum of effects on the trained, by two-way fixed effects",
+        estimand="ATT" if _dates(panel, reduced) < 2 else "ATT if all effects are equal",
         outcome=panel.columns.outcome,
         terms=terms,
         values=values,
@@ -174,12 +174,17 @@ def _cohorts(panel: Panel, reduced: TwoWay) -> tuple[Floats, tuple[str, ...], ND
     return np.asarray(size, dtype=float).reshape(reduced.n_clusters, len(codes)), names, codes < n_periods
 
 
+def _dates(panel: Panel, reduced: TwoWay) -> int:
+    """Return at how many dates those who entered adopt."""
+    return len(np.unique(panel.units.adopted[reduced.entering & (panel.units.adopted < len(panel.periods))]))
+
+
 def _what_it_is(panel: Panel, reduced: TwoWay, shape: Shape) -> list[str]:
-    dates = np.unique(panel.units.adopted[reduced.entering & (panel.units.adopted < len(panel.periods))])
-    if len(dates) < 2:
+    dates = _dates(panel, reduced)
+    if dates < 2:
         return ["a reference: use did or staggered for the share"]
     notes = [
-        f"a reference, never primary: adoption is staggered over {len(dates)} dates; use staggered for effect and share"
+        f"a reference, never primary: adoption is staggered over {dates} dates; use staggered for effect and share"
     ]
     if shape == "event":
         return [*notes, "where cohorts' effects differ, each event time also weighs effects at other event times"]
