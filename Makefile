@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test demo test test-all test-bare test-oldest lint format bench coverage-study clean
+.PHONY: help install install-test demo test test-all test-bare test-oldest lint format bench bench-peers coverage-study clean
 
 help:
 	@echo "make install         the package and what it needs, into $(VENV)"
@@ -15,7 +15,8 @@ help:
 	@echo "make test-all        the browser, an environment without extras, and the oldest versions that are allowed"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make format          let ruff mend layout and imports"
-	@echo "make bench           time the share beside the bare numpy floor"
+	@echo "make bench           time the share beside the bare numpy floor, and the estimators beside other packages"
+	@echo "make bench-peers     the environment of those other packages, $(VENV)-peers (1 GB)"
 	@echo "make coverage-study  simulate the coverage of the intervals, the full grid"
 	@echo "make clean           remove $(VENV), builds and caches; reports in runs/ stay"
 
@@ -83,12 +84,22 @@ format: install-test
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
+# The second script says so and stops where the environment of bench-peers is missing. Both run, whatever the first finds.
 bench: install-test
-	$(BIN)/python benchmarks/share.py
+	@code=0; $(BIN)/python benchmarks/share.py || code=1; \
+	$(BIN)/python benchmarks/peers.py || code=1; exit $$code
+
+bench-peers: $(VENV)-peers/.installed
+
+$(VENV)-peers/.installed: benchmarks/peers.txt | $(VENV)/.made
+	@echo "installing other packages into $(VENV)-peers"
+	@$(PYTHON) -m venv --clear $(VENV)-peers
+	@$(VENV)-peers/bin/python -m pip --disable-pip-version-check --no-input --quiet install -r benchmarks/peers.txt
+	@touch $@
 
 coverage-study: install-test
 	$(BIN)/python tests/calibration/study.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bare $(VENV)-oldest build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-bare $(VENV)-oldest $(VENV)-peers build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
