@@ -22,13 +22,14 @@ UNITS = (10_000, 100_000)
 FASTER, FASTER_WITH_READING = 3.0, 1.5
 
 HOW_TO_READ = """\
-All read the same rows, in random order, 24 months a person: adoption by teams of ten in four cohorts of 15%, 40% never,
-three covariates that move the trend and adoption (`synthetic.py`). Seconds are the median of three runs after a warm-up
-in a process of its own for each package, with {threads} threads and {limit:g} s for the four runs together. What a package
-wants the columns to look like is prepared outside the clock; reading a frame into a `Panel` is ours to pay and is shown
-apart. Peak memory is the largest resident memory of that process over the four runs. Options are those under which the
-packages estimate the same thing (never-trained controls, varying base period, no trimming that bites); each was given
-the faster of its own ways to do it, and draws once, for the bands by event time, where it lets the user choose."""
+All read the same rows, in random order, 24 months a person: adoption by teams of ten in four cohorts of 15%, 40%
+never, three covariates that move the trend and adoption (`synthetic.py`). Seconds are the median of three runs after
+a warm-up in a process of its own for each package, with {threads} threads and {limit:g} s for the four runs together.
+What a package wants the columns to look like is prepared outside the clock; reading a frame into a `Panel` is ours to
+pay and is shown apart. Peak memory is the largest resident memory of that process over the four runs. Options are
+those under which the packages estimate the same thing (never-trained controls, varying base period, no trimming that
+bites); each was given the faster of its own ways to do it, and draws once, for the bands by event time, where it lets
+the user choose."""
 
 
 def table(task: Task, cluster: str, n_units: int, outcomes: list[Outcome]) -> tuple[list[str], bool]:
