@@ -221,13 +221,13 @@ class Estimate:
             estimand=self.estimand,
             outcome=self.outcome,
             terms=tuple(weights),
-            values=self.values @ matrix,
+            values=combined(self.values[None], matrix)[0],
             influence=self.influence @ matrix,
             rows=self.rows,
             clusters=self.clusters,
             strata=self.strata,
             stratum_names=self.stratum_names,
-            covariance=matrix.T @ self.covariance @ matrix,
+            covariance=np.stack([combined(combined(one, matrix).T, matrix) for one in self.covariance]),
             stratum_df=self.stratum_df,
             variance=self.variance,
             n=self.n,
@@ -324,4 +324,13 @@ class Combined:
     matrix: Floats
 
     def __call__(self, weights: Floats) -> Floats:
-        return self.replay(weights) @ self.matrix
+        return combined(self.replay(weights), self.matrix)
+
+
+def combined(values: Floats, matrix: Floats) -> Floats:
+    """Return `values @ matrix`, where an undefined value reaches only the combinations that use it."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return np.asarray(values @ matrix)
+    touched = missing.astype(float) @ (matrix != 0)
+    return np.where(touched > 0, np.nan, np.where(missing, 0.0, values) @ matrix)

@@ -109,13 +109,16 @@ class Aggregate:
         mass = np.where(valid, values.mass[:, self.cohort], 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             size = mass @ self.sets.weights.T
+            if values.failed is not None:
+                # A side that is empty leaves the cell out; a fit that does not exist says nothing of the cell.
+                size[values.failed.astype(float) @ self.sets.weights.T > 0] = np.nan
 
             def average(cells: Floats) -> Floats:
                 found = (mass * np.where(valid, cells, 0.0)) @ self.sets.weights.T / size
                 return np.concatenate([found, self._means(found)], axis=1) if len(self.sets.means) else found
 
             effect, change = average(values.effect), average(values.change)
-            level = (mass[:, :] * np.where(valid, values.level, 0.0)) @ self.sets.weights[0] / size[:, 0]
+            level = (mass * np.where(valid, values.level, 0.0)) @ self.sets.weights[0] / size[:, 0]
         plain = np.stack([effect[:, 0], change[:, 0], change[:, 0] - effect[:, 0], level - effect[:, 0]], axis=1)
         parts = np.concatenate([effect[:, 1:], change[:, 1:][:, self.sets.changes[1:]]], axis=1)
         found = np.concatenate([plain, parts], axis=1)

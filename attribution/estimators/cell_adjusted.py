@@ -70,7 +70,7 @@ class AdjustedMap:
         effect = np.full_like(plain.effect, np.nan)
         for one in self.comparisons:
             effect[:, one.cells] = one.pair.att(one.outcome(self.kpi), weights, self.clusters[one.rows])
-        return replace(plain, effect=effect)
+        return replace(plain, effect=effect, failed=np.isnan(effect) & ~np.isnan(plain.effect))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,13 +21,15 @@ CHUNK = 4_000_000
 class CellValues:
     """Terms of each cell, `[n_draws, n_cells]`, and the weight of each cohort, `[n_draws, n_cohorts]`.
 
-    `level` is the trained cohort's own mean in the cell's period. NaN where a side of a cell is empty.
+    `level` is the trained cohort's own mean in the cell's period. NaN where a side of a cell is empty; `failed` marks
+    cells whose sides have units and whose adjustment has no fit.
     """
 
     effect: Floats
     change: Floats
     level: Floats
     mass: Floats
+    failed: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,6 +71,13 @@ class Rollout:
         clusters, strata = self.model.clusters, self.strata
         by_cluster = cluster_sums(influence, clusters, len(strata.code))
         layers = self._layers(replay, values, by_cluster)
+        notes = self.notes
+        if not (self.lone_arm or np.isfinite(layers.covariance[:, 0, 0]).all()):
+            notes = (
+                *notes,
+                "the standard error is undefined: without one of the clusters a comparison has no fit; use fewer or "
+                "coarser covariates, adjust='regression', or variance='CR1'",
+            )
         return Estimate(
             method=self.method,
             estimand="ATT",
@@ -90,7 +97,7 @@ class Rollout:
             scale=self.scale,
             outcome_range=self.outcome_range,
             replay=replay,
-            notes=self.notes,
+            notes=notes,
             source=self,
         )
 

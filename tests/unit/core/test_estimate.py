@@ -203,3 +203,14 @@ def test_it_shows_itself_and_escapes_what_the_user_wrote() -> None:
     assert "&lt;b&gt;kpi&lt;/b&gt;" in page
     assert "<li>a note &lt; another</li>" in page
     assert "10 trained against 14 not trained, 0 left out" in repr(estimate)
+
+
+def test_an_undefined_part_reaches_only_the_combinations_that_use_it() -> None:
+    from attribution.core.estimate import Combined, combined
+
+    values = np.array([[1.0, np.nan, 3.0]])
+    matrix = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+    found = combined(values, matrix)
+    assert found[0, 0] == 4.0
+    assert np.isnan(found[0, 1])
+    assert np.array_equal(Combined(lambda weights: values, matrix)(np.ones((1, 1))), found, equal_nan=True)
