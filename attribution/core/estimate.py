@@ -77,7 +77,8 @@ class Estimate:
     sum, and a row that does not enter is 0. `rows` says what a row is; `clusters` maps rows to columns of `replay` (−1:
     does not enter), `strata` columns to strata. `covariance[n_strata, n_terms, n_terms]` with `stratum_df` gives
     the standard error and df of any contrast; a variance chosen by name has one layer. Values are in KPI units,
-    not signed by `direction`. `outcome_range` is the smallest and largest KPI value that entered.
+    not signed by `direction`. `outcome_range` is the smallest and largest KPI value that entered, `adjusted` the
+    covariates that the estimate adjusts for.
     """
 
     method: str
@@ -101,6 +102,7 @@ class Estimate:
     no_replay: str = ""
     notes: tuple[str, ...] = ()
     source: Regroupable | None = field(default=None, repr=False)
+    adjusted: tuple[str, ...] = ()
 
     def aggregate(self, by: str) -> Estimate:
         """Return the same group-time effects averaged in another way, without a refit.
@@ -237,6 +239,7 @@ class Estimate:
             replay=None if self.replay is None else Combined(self.replay, matrix),
             no_replay=self.no_replay,
             notes=self.notes,
+            adjusted=self.adjusted,
         )
 
     def percent(self, level: float = 0.95, *, term: str | None = None) -> Percent:

@@ -56,6 +56,7 @@ class Rollout:
     scale: Scale
     outcome_range: tuple[float, float]
     notes: tuple[str, ...]
+    adjusted: tuple[str, ...]
 
     def aggregate(self, by: str) -> Estimate:
         """Return the estimate of one aggregation; raises `MethodError` for one that is not known."""
@@ -99,6 +100,7 @@ class Rollout:
             replay=replay,
             notes=notes,
             source=self,
+            adjusted=self.adjusted,
         )
 
     def _layers(self, replay: Aggregate, values: Floats, by_cluster: Floats) -> Layers:
@@ -121,6 +123,7 @@ def rollout(
     flow: Flow,
     outcome_range: tuple[float, float],
     notes: tuple[str, ...],
+    adjusted: tuple[str, ...] = (),
 ) -> Rollout:
     """Return the rollout of a model: its strata by adoption cohort, or ever and never trained."""
     clusters = model.clusters
@@ -147,4 +150,5 @@ def rollout(
         scale=panel.scale,
         outcome_range=outcome_range,
         notes=(*strata.notes, *notes),
+        adjusted=adjusted,
     )

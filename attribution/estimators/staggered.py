@@ -108,6 +108,7 @@ def staggered(
         flow=rollout_flow(panel, cells, prepared.used, single_rows=panel.kind != "panel"),
         outcome_range=prepared.table.outcome_range,
         notes=cell_notes(panel, cells, used=prepared.used),
+        adjusted=tuple(covariates),
     ).aggregate(aggregate)
 
 
