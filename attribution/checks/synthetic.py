@@ -14,7 +14,7 @@ from attribution.core.finding import Finding
 from attribution.core.panel import Panel
 from attribution.estimators.synthetic_fit import Fitted, fit_sites, placebo_replicates
 from attribution.estimators.synthetic_weights import weights_of
-from attribution.numerics.synthetic import Kind
+from attribution.numerics.synthetic import EFFECT, Kind
 
 PLACEBOS = 100
 """Sets of donors tried for the median: enough for a ratio that is compared with 5 and 20."""
@@ -77,8 +77,10 @@ def _same_fit(panel: Panel, estimate: Estimate) -> Fitted | None:
     kinds: tuple[Kind, ...] = get_args(Kind)
     compared: tuple[Controls, ...] = get_args(Controls)
     windows = {"baseline": estimate.n.baseline, "followup": estimate.n.followup}
+    rounding = 1e-12 * max(abs(end) for end in estimate.outcome_range)
     for controls, kind in product(compared, kinds):
         fitted = fit_sites(panel, kind=kind, controls=controls, **windows)
-        if float(fitted.values[0]) == estimate.value("effect") and len(fitted.donors) == estimate.n.control.clusters:
+        same = abs(float(fitted.values[EFFECT]) - estimate.value("effect")) <= rounding
+        if same and len(fitted.donors) == estimate.n.control.clusters:
             return fitted
     return None

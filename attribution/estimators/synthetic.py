@@ -105,8 +105,8 @@ def synthetic(
         influence=_influence(fitted),
         rows="units",
         clusters=sites.column,
-        strata=(np.arange(len(sites.table)) >= sites.n_trained).astype(np.int32),
-        stratum_names=("trained", "control"),
+        strata=found.strata,
+        stratum_names=found.stratum_names,
         covariance=to_terms.T @ found.layers @ to_terms,
         stratum_df=found.df,
         variance=found.name,
@@ -122,12 +122,20 @@ def synthetic(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Inference:
-    """Covariance layers of `Fit.values`, their df, the name of the variance, and what is to be said about it."""
+    """Covariance layers of `Fit.values`, one per stratum of sites, with df, name and what is to be said about it."""
 
     layers: Floats
     df: Floats
+    strata: NDArray[np.int32]
+    stratum_names: tuple[str, ...]
     name: str
     notes: tuple[str, ...]
+
+    @classmethod
+    def of_all(cls, fitted: Fitted, layer: Floats, df: float, name: str, notes: tuple[str, ...]) -> _Inference:
+        """Return one layer for all sites: it is not a sum over those that could have been others."""
+        strata = np.zeros(len(fitted.sites.table), dtype=np.int32)
+        return cls(layer[None], np.array([df]), strata, ("sites",), name, notes)
 
 
 def _inference(fitted: Fitted, variance: SyntheticVariance, placebos: int, seed: int) -> _Inference:
@@ -146,7 +154,7 @@ def _inference(fitted: Fitted, variance: SyntheticVariance, placebos: int, seed:
             remedy="add untrained sites, or use 'did', which needs no mix of donors",
         )
     size = len(fitted.values)
-    return _Inference(np.full((1, size, size), np.nan), np.ones(1), "none", (f"no interval: {reason}",))
+    return _Inference.of_all(fitted, np.full((size, size), np.nan), 1.0, "none", (f"no interval: {reason}",))
 
 
 def _by_placebos(fitted: Fitted, placebos: int, seed: int) -> _Inference:
@@ -166,7 +174,7 @@ def _by_placebos(fitted: Fitted, placebos: int, seed: int) -> _Inference:
             f"permutation: the error after training over that before ranks {found.rank} of {count + 1}, "
             f"p = {found.p_value:.3g}"
         )
-    return _Inference(layer[None], np.array([min(n_donors, count) - 1.0]), "placebo", tuple(notes))
+    return _Inference.of_all(fitted, layer, min(n_donors, count) - 1.0, "placebo", tuple(notes))
 
 
 def _by_jackknife(fitted: Fitted) -> _Inference:
@@ -182,7 +190,8 @@ def _by_jackknife(fitted: Fitted) -> _Inference:
     df = np.array([n_trained - 1.0, max(1.0 / float(unit @ unit) - 1.0, 1.0)])
     layers = jackknife_layers(fitted.trained, fitted.sites.share, fitted.donors, fitted.fit)
     note = "standard errors are the jackknife with the weights held fixed, which is too small for the share"
-    return _Inference(layers, df, "jackknife", (note,))
+    strata = (np.arange(n_trained + n_donors) >= n_trained).astype(np.int32)
+    return _Inference(layers, df, strata, ("trained", "control"), "jackknife", (note,))
 
 
 def _to_terms(size: int) -> Floats:
