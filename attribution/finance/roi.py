@@ -49,7 +49,8 @@ class Roi:
     """What the effect returned: measured benefit only, in `currency`, each with its interval at `level`.
 
     ROI is net benefit / total cost, BCR is ROI + 1. Probabilities are shares of calibrated draws. The benefit is that
-    of `plan.units` units the estimate represents; the costs are those of all `trained_in_window`.
+    of `plan.units` units the estimate represents, in the periods since each began (`plan.exposure`); the costs are
+    those of all `trained_in_window`.
     """
 
     attributed_benefit: Amount
@@ -132,11 +133,14 @@ def roi(
     """Return benefit, net benefit, ROI, payback, NPV and break-even from the draws of the effect and of the costs.
 
     `value_per_unit` is the money of one KPI unit of improvement per trained unit and period (on the log scale:
-    `value_of_untrained_level`). `discount_rate` is per period; costs fall at the start, benefits at the end of each
-    period. Intervals are quantiles of joint draws at the factor's level; without draws (an undefined standard error)
-    money is a point without an interval. The share need not be estimable: share × change is the effect.
+    `value_of_untrained_level`). Priced are the trained unit-periods that the effect is a mean over; `represented`
+    extends them to so many units, `periods` counts the first so many follow-up periods, at the same mean effect.
+    `discount_rate` is per period; costs fall at the start, benefits at the end of each period. Intervals are quantiles
+    of joint draws at the factor's level; without draws (an undefined standard error) money is a point without an
+    interval. The share need not be estimable: share × change is the effect.
 
-    Raises `MethodError` where there is no effect to price, or its estimand is not the effect on the trained.
+    Raises `MethodError` where there is no effect to price, its estimand is neither the effect on the trained nor on
+    those offered the training, or more periods are asked for than a rollout was measured in.
 
     Examples
     --------
@@ -212,12 +216,8 @@ def roi(
 def _quantities(plan: BenefitPlan, effect: Floats, cost: Floats, change: Floats, rate: float) -> dict[str, Floats]:
     benefit = plan.attributed(effect)
     net, ratio, bcr = returns(benefit, cost)
-    per_period = plan.per_period(effect)
-    discount = np.sum((1 + rate) ** -np.arange(1.0, plan.periods + 1))
     break_even = plan.effect_worth(cost)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Nothing is projected: a cost that the measured periods do not earn back has no payback here.
-        payback = np.where(benefit >= cost, cost / per_period, np.inf)
         # A change that is no improvement cannot break even at any share, which is beyond every large one.
         factor = np.where(plan.sign * change > 0, break_even / change, np.inf)
     return {
@@ -226,8 +226,8 @@ def _quantities(plan: BenefitPlan, effect: Floats, cost: Floats, change: Floats,
         "net_benefit": net,
         "roi": ratio,
         "bcr": bcr,
-        "payback_periods": payback,
-        "npv": per_period * discount - cost,
+        "payback_periods": plan.payback(effect, cost),
+        "npv": plan.present(effect, rate) - cost,
         "break_even_effect": break_even,
         "break_even_factor": factor,
     }

@@ -128,7 +128,7 @@ def _money(
     if not priced or "effect" not in factors[priced[0]].estimate.terms:
         return None, f"no primary analysis of {valuation.kpi} estimates an effect"
     factor = factors[priced[0]]
-    measured = len(factor.estimate.n.followup)
+    measured = len(factor.estimate.n.exposure or factor.estimate.n.followup)
     finance = design.finance
     return (
         roi(

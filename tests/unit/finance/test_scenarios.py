@@ -22,7 +22,7 @@ def interval(low: float, high: float) -> Interval:
 @pytest.mark.parametrize(("direction", "ends"), [("higher", (1.0, 3.0)), ("lower", (-3.0, -1.0))])
 def test_corners(direction: Any, ends: tuple[float, float]) -> None:
     sign = 1 if direction == "higher" else -1
-    plan = BenefitPlan(100.0, False, direction, 10, 1)
+    plan = BenefitPlan(100.0, False, direction, 10, (10,))
     conservative, base, optimistic = scenarios(interval(*ends), sign * 2.0, plan, COSTS)
     assert [one.name for one in (conservative, base, optimistic)] == ["conservative", "base", "optimistic"]
     assert [one.effect for one in (conservative, base, optimistic)] == [sign * 1.0, sign * 2.0, sign * 3.0]
@@ -33,7 +33,7 @@ def test_corners(direction: Any, ends: tuple[float, float]) -> None:
 
 
 def test_without_an_interval_only_the_base_is_there() -> None:
-    plan = BenefitPlan(100.0, False, "higher", 10, 1)
+    plan = BenefitPlan(100.0, False, "higher", 10, (10,))
     conservative, base, optimistic = scenarios(Interval.undefined(level=0.95, method="default"), 2.0, plan, COSTS)
     assert base.net_benefit == 1_000.0
     assert np.isnan([conservative.net_benefit, conservative.roi, optimistic.net_benefit, optimistic.roi]).all()
@@ -41,6 +41,6 @@ def test_without_an_interval_only_the_base_is_there() -> None:
 
 def test_costs_that_may_be_nothing_have_no_optimistic_roi() -> None:
     costs = at.cost_ledger([at.CostLine("license", 1_000.0, low=0.0)], currency="USD")
-    optimistic = scenarios(interval(1, 3), 2.0, BenefitPlan(100.0, False, "higher", 10, 1), costs)[2]
+    optimistic = scenarios(interval(1, 3), 2.0, BenefitPlan(100.0, False, "higher", 10, (10,)), costs)[2]
     assert optimistic.net_benefit == 3_000.0
     assert np.isnan(optimistic.roi)
