@@ -22,6 +22,7 @@ ESTIMATORS: Mapping[str, str] = {
     "staggered": "attribution.estimators.staggered:staggered",
     "synthetic": "attribution.estimators.synthetic:synthetic",
     "lagged": "attribution.estimators.lagged:lagged",
+    "trend": "attribution.estimators.trend:trend",
     "twfe": "attribution.estimators.twfe:twfe",
 }
 
@@ -40,6 +41,7 @@ CHECKS: Mapping[str, str] = {
     "contamination": "attribution.checks.confounding:contamination",
     "two_way_primary": "attribution.checks.two_way:two_way_primary",
     "synthetic_fit": "attribution.checks.synthetic:synthetic_fit",
+    "series_length": "attribution.checks.trend:series_length",
     "units_lost": "attribution.checks.losses:units_lost",
     "observation_gap": "attribution.checks.losses:observation_gap",
     "share_estimable": "attribution.checks.share:share_estimable",

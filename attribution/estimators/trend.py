@@ -259,7 +259,7 @@ def _judge(fit: _Fit, variance: str, lags: int | None, no_interval: str) -> _Jud
         )
     if variance == "newey_west":
         used = int(4 * (len(fit.residual) / 100) ** (2 / 9)) if lags is None else lags
-        note = f"Newey–West ({used} lags) is a reference: its nominal 95% covers 79–87% on series of 8–36 periods"
+        note = f"Newey–West ({used} lags) is a reference: its nominal 95% covers 62–90% on series of 15–48 periods"
         return _Judgement(newey_west(fit.functionals, fit.residual, fit.series.time, used, fit.free), notes=(note,))
     fitted = autoregression(fit.work[None], fit.segments.design, fit.series.time)
     return _Judgement(fitted.covariance(fit.functionals)[0], (float(fitted.mean[0]), float(fitted.variance[0])))
