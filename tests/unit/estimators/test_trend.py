@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import attribution as at
 from attribution.core.cohort import Cohort
@@ -357,25 +355,3 @@ def test_the_frame_order_changes_no_bit() -> None:
     two = trend(panel(frame.sample(frac=1, random_state=3)), baseline=BEFORE, followup=AFTER, controls="difference")
     assert (one.values == two.values).all()
     assert (one.covariance == two.covariance).all()
-
-
-@given(
-    shift=st.floats(-1e6, 1e6),
-    slope=st.floats(-100, 100),
-    scale=st.floats(0.01, 1000),
-    seed=st.integers(0, 10_000),
-)
-def test_shift_slope_and_scale_move_the_terms_as_they_should(
-    shift: float, slope: float, scale: float, seed: int
-) -> None:
-    values, time = noisy(seed=seed), np.arange(18)
-    base = trend(series(values), baseline=BEFORE, followup=AFTER)
-    moved = trend(series(scale * values + shift + slope * time), baseline=BEFORE, followup=AFTER)
-    digits = 1e-9 * (abs(shift) + 18 * abs(slope) + 100 * scale)
-    # A line of the past is background: the effect and how sure we are of it do not see it.
-    assert moved.value("effect") == pytest.approx(scale * base.value("effect"), abs=digits)
-    assert moved.value("background") == pytest.approx(scale * base.value("background") + slope * 9, abs=digits)
-    assert moved.value("untrained_level") == pytest.approx(
-        scale * base.value("untrained_level") + shift + slope * 14.5, abs=digits
-    )
-    assert moved.std_error("effect") == pytest.approx(scale * base.std_error("effect"), rel=1e-4)
