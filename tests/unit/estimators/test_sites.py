@@ -48,7 +48,7 @@ def test_a_site_is_the_weighted_mean_of_its_people_in_each_period() -> None:
     sites = sites_of(panel_of(frame))
     frame["product"] = frame["kpi"] * frame["weight"]
     sums = frame.groupby(["site", "month"])[["product", "weight"]].sum()
-    expected = (sums["product"] / sums["weight"]).unstack().to_numpy()
+    expected = (sums["product"] / sums["weight"]).to_numpy().reshape(8, PERIODS)
     assert sites.table + sites.center == pytest.approx(expected, rel=1e-12)
     assert (sites.n_trained, sites.n_pre, sites.adoption) == (2, 4, LAUNCH)
     assert sites.weight == pytest.approx(frame[frame["month"] == 0].groupby("site")["weight"].sum().to_numpy())
@@ -161,7 +161,7 @@ def test_repeated_cross_sections_have_sites_too() -> None:
         frame, period="month", outcome="kpi", adopted="start", cluster="site", kind="repeated_cross_sections"
     )
     sites = sites_of(panel, baseline=[1, 2, 3])
-    expected = frame[frame["month"] > 0].groupby(["site", "month"])["kpi"].mean().unstack().to_numpy()
+    expected = frame[frame["month"] > 0].groupby(["site", "month"])["kpi"].mean().to_numpy().reshape(8, -1)
     assert sites.table + sites.center == pytest.approx(expected, rel=1e-12)
     tidy = sites.flow.tidy()
     assert tidy["units"].sum() == panel.counts.units
