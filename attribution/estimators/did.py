@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from attribution.core.arms import Controls
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
-from attribution.estimators.two_windows import estimate_windows
+from attribution.estimators.two_windows import ADJUSTED, CONTROL_ARM, TRAINED_ARM, Piece, estimate_windows
 from attribution.estimators.variances import Variance
-
-TERMS = ("effect", "change", "background", UNTRAINED_LEVEL)
-
-# Rows: levels of the trained (baseline, follow-up), then of the controls. The untrained level is follow-up less effect.
-LEVELS_TO_TERMS = np.array(
-    [
-        [-1.0, -1.0, 0.0, 1.0],
-        [1.0, 1.0, 0.0, 0.0],
-        [1.0, 0.0, -1.0, -1.0],
-        [-1.0, 0.0, 1.0, 1.0],
-    ]
-)
+from attribution.numerics.pairs import Adjust
 
 
 def did(
@@ -32,6 +19,11 @@ def did(
     baseline: Sequence[Any],
     followup: Sequence[Any],
     controls: Controls = "not_yet",
+    covariates: Sequence[str] = (),
+    adjust: Adjust = "doubly_robust",
+    washout: int = 0,
+    anticipation: int = 0,
+    as_assigned: bool = False,
     variance: Variance = "default",
 ) -> Estimate:
     """Estimate the effect on the trained by difference-in-differences of two window means.
@@ -39,23 +31,35 @@ def did(
     The estimand is the ATT in KPI units, with the observed change of the same trained units and the background,
     change − effect, from the same units, windows and weights. Trained is adopted after the last baseline
     period and not after the last follow-up period; the comparison is not adopted by the last follow-up period
-    (`controls="not_yet"`) or never adopted (`"never"`).
+    (`controls="not_yet"`) or never adopted (`"never"`). On repeated cross-sections the levels are means of rows.
 
     Parameters
     ----------
     baseline, followup
-        Periods of the two windows, e.g. `[1987]` and `[1988]`.
+        Periods of the two windows, e.g. `[1987]` and `[1988]`. A follow-up of several windows, `[[1988], [1989]]`, adds
+        `effect[window=1]`, `change[window=1]`, … for each; the plain terms are of all their periods together.
     controls
         Whom the trained are compared with.
+    covariates, adjust
+        Names of the panel's covariates, `"a:b"` for a product, and the rule that compares changes given them:
+        `"doubly_robust"` (right if either its regression or its propensity is), `"regression"`, `"ipw"`,
+        `"doubly_robust_improved"` or `"ipw_unnormalised"`. Without covariates `adjust` does nothing.
+    washout, anticipation
+        Periods after adoption that do not count, and before it in which the KPI may already move. Who is in either
+        while the KPI is measured is left out and counted.
+    as_assigned
+        Compare by assignment, whoever was trained: the effect is that of being assigned (intention to treat), and
+        `take_up` is the difference in who was trained by the last follow-up period; see `effect_on_takers`.
     variance
         `"default"` (cluster jackknife by arm, Welch–Satterthwaite df) or a named one for parity with other software.
 
     Raises
     ------
     MethodError
-        An empty arm, windows that overlap, a named variance that does not apply.
+        An empty arm, windows that overlap, a named variance that does not apply, a rule that does not exist on these
+        units (covariates tell the arms apart).
     DataError
-        A period that is not in the panel.
+        A period that is not in the panel, covariates that are missing, constant or combinations of each other.
 
     Examples
     --------
@@ -67,16 +71,37 @@ def did(
     >>> float(at.did(panel, baseline=[0], followup=[1]).value("effect"))
     2.0
 
-    Source: Angrist & Pischke (2009), Mostly Harmless Econometrics, eq. 5.2.3; variance after MacKinnon, Nielsen & Webb
-    (2023) and Bell & McCaffrey (2002).
+    Source: Angrist & Pischke (2009), Mostly Harmless Econometrics, eq. 5.2.3; with covariates Sant'Anna & Zhao (2020);
+    variance after MacKinnon, Nielsen & Webb (2023) and Bell & McCaffrey (2002).
     """
     return estimate_windows(
         panel,
         method="did",
-        terms=TERMS,
-        matrix=LEVELS_TO_TERMS,
+        recipe=effect_of,
         baseline=baseline,
         followup=followup,
         controls=controls,
         variance=variance,
+        covariates=covariates,
+        adjust=adjust,
+        washout=washout,
+        anticipation=anticipation,
+        as_assigned=as_assigned,
     )
+
+
+def effect_of(window: int, adjusted: bool) -> Mapping[str, Mapping[Piece, float]]:
+    """Return the terms of a follow-up window as sums of levels and, where covariates adjust it, of the effect.
+
+    The untrained level is the trained units' level less the effect.
+    """
+    change = {(TRAINED_ARM, window): 1.0, (TRAINED_ARM, 0): -1.0}
+    background = {(CONTROL_ARM, window): 1.0, (CONTROL_ARM, 0): -1.0}
+    effect = change | {piece: -factor for piece, factor in background.items()}
+    if adjusted:
+        effect = {(ADJUSTED, window): 1.0}
+        background = change | {(ADJUSTED, window): -1.0}
+        untrained = {(TRAINED_ARM, window): 1.0, (ADJUSTED, window): -1.0}
+    else:
+        untrained = {(TRAINED_ARM, 0): 1.0} | background
+    return {"effect": effect, "change": change, "background": background, UNTRAINED_LEVEL: untrained}

@@ -2,47 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Arms, Window
+from attribution.core.arms import (
+    CONTROL,
+    EARLY,
+    LATER,
+    LEFT_OUT,
+    NEVER_TRAINED,
+    SOON,
+    TRAINED,
+    UNRIPE,
+    WARNED,
+    Arms,
+    Window,
+)
 from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
-from attribution.core.panel import NEVER, Panel
+from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.windows import ARM_NAMES, Reduction
 
 Mask = NDArray[np.bool_]
 
+WHY_NOT = {
+    EARLY: "adopted in or before the baseline",
+    WARNED: "adopted within the anticipation after the baseline",
+    UNRIPE: "adopted too late for the washout before the follow-up",
+    SOON: "adopted within the anticipation after the follow-up",
+    LATER: "adopted after the follow-up, not a control here",
+    NEVER_TRAINED: "never trained, not of the trained arm",
+}
+"""Why a unit that its adoption leaves out of both arms is left out."""
 
-def window_flow(panel: Panel, reduced: Reduction, arms: Arms, before: Window, after: Window) -> Flow:
+
+def window_flow(
+    panel: Panel,
+    reduced: Reduction,
+    arms: Arms,
+    before: Window,
+    after: Window,
+    *,
+    parts: Sequence[Window] = (),
+    names: tuple[str, str] = ARM_NAMES,
+) -> Flow:
     """Count what entered and, by arm and reason, what did not; raises `MethodError` for an empty arm."""
-    left_out = [*_units_left_out(panel, reduced, arms), *_rows_left_out(panel, reduced)]
+    left_out = [*_units_left_out(panel, reduced, arms, parts), *_rows_left_out(panel, reduced, names)]
     # The controls first: without them the trained have no comparison in any period, and are left out too.
     for index in reversed(range(reduced.n_arms)):
-        name = ARM_NAMES[index]
+        name = names[index]
         if not (reduced.arm == index).any():
             raise MethodError(
-                f"no {name} unit has a KPI value in both windows",
-                where=f"baseline {_span(panel, before)}, follow-up {_span(panel, after)}",
-                remedy=f"{_why_empty(left_out)}; choose other windows or add {name} units",
+                f"no {name} unit has a KPI value in {'both' if len(parts) < 2 else 'all'} windows",
+                where=f"baseline {span(panel, before)}, follow-up {span(panel, after)}",
+                remedy=f"{why_empty(left_out)}; choose other windows or add {name} units",
             )
     return Flow(
-        trained=_arm_count(panel, reduced, 0),
-        control=_arm_count(panel, reduced, 1) if reduced.n_arms > 1 else ArmCount(0, 0, 0, 0.0),
+        trained=_arm_count(reduced, 0),
+        control=_arm_count(reduced, 1) if reduced.n_arms > 1 else ArmCount(0, 0, 0, 0.0),
         left_out=tuple(left_out),
         baseline=tuple(panel.periods.text(int(code)) for code in before.codes),
         followup=tuple(panel.periods.text(int(code)) for code in after.codes),
-        trained_in_window=int((arms.code == TRAINED).sum()),
+        trained_in_window=adopted_between(panel, before, after),
         coverage=_coverage(panel, reduced, arms),
-        later=_later(panel, reduced, arms),
+        later=later_adopters(panel, reduced.entering, arms),
         unit=panel.columns.unit,
     )
 
 
-def _later(panel: Panel, reduced: Reduction, arms: Arms) -> tuple[tuple[str, int], ...]:
-    """Return how many controls adopt after the follow-up, by period."""
+def adopted_between(panel: Panel, before: Window, after: Window) -> int:
+    """Return how many units adopt after the baseline and by the end of the follow-up: all who cost in it."""
     adopted = panel.units.adopted
-    later = adopted[reduced.entering & (arms.code == CONTROL) & (adopted != NEVER)]
+    return int(((adopted > before.codes[-1]) & (adopted <= after.codes[-1])).sum())
+
+
+def later_adopters(panel: Panel, entering: Mask, arms: Arms) -> tuple[tuple[str, int], ...]:
+    """Return how many controls adopt after the follow-up, by period."""
+    later = panel.units.adopted[entering & (arms.code == CONTROL) & np.isin(arms.labels, (LATER, SOON))]
     codes, counts = np.unique(later, return_counts=True)
     return tuple((_period_text(panel, int(code)), int(count)) for code, count in zip(codes, counts, strict=True))
 
@@ -51,17 +89,19 @@ def _period_text(panel: Panel, code: int) -> str:
     return panel.periods.text(code) if code < len(panel.periods) else "after the last period"
 
 
-def _span(panel: Panel, window: Window) -> str:
+def span(panel: Panel, window: Window) -> str:
+    """Return a window's first and last period, as text."""
     first, last = panel.periods.text(int(window.codes[0])), panel.periods.text(int(window.codes[-1]))
     return first if first == last else f"{first} to {last}"
 
 
-def _why_empty(left_out: list[LeftOut]) -> str:
+def why_empty(left_out: list[LeftOut]) -> str:
+    """Say why nobody entered, as the beginning of a remedy."""
     parts = [f"{part.units} {part.arm}: {part.reason}" for part in left_out if part.units]
     return "left out were " + "; ".join(parts) if parts else "the data hold no such unit"
 
 
-def _arm_count(panel: Panel, reduced: Reduction, index: int) -> ArmCount:
+def _arm_count(reduced: Reduction, index: int) -> ArmCount:
     return ArmCount(
         units=int((reduced.arm == index).sum()),
         clusters=int((reduced.sums[:, index] > 0).sum()),
@@ -86,7 +126,7 @@ def _coverage(panel: Panel, reduced: Reduction, arms: Arms) -> Coverage:
     return Coverage(tuple(panel.periods.text(int(code)) for code in codes), shares[0], shares[1])
 
 
-def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms) -> list[LeftOut]:
+def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms, parts: Sequence[Window]) -> list[LeftOut]:
     gone = ~reduced.entering
     if not gone.any():
         return []
@@ -95,17 +135,31 @@ def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms) -> list[LeftOu
     window = reduced.in_window[observations.period]
     valued = ~np.isnan(observations.outcome)
     has = [np.bincount(observations.unit[valued & (window == w)], minlength=n_units) > 0 for w in (0, 1)]
+    partial = np.zeros(n_units, dtype=bool)
+    for part in parts:
+        inside = np.isin(observations.period, part.codes)
+        partial |= np.bincount(observations.unit[valued & inside], minlength=n_units) == 0
     reasons: list[tuple[str, Mask]] = [
-        ("adopted in or before the baseline", (arms.code == LEFT_OUT) & (arms.labels == "trained before follow-up")),
-        ("adopted after the follow-up, not a control here", (arms.code == LEFT_OUT) & (arms.labels == "trained later")),
-        ("not of the trained arm", (arms.code == CONTROL) & (reduced.n_arms == 1)),
-        ("never trained, not of the trained arm", (arms.code == LEFT_OUT) & (arms.labels == "never trained")),
+        *arm_reasons(arms, reduced.n_arms),
         ("weight 0", reduced.weight == 0),
         ("no KPI value in either window", ~has[0] & ~has[1]),
         ("no KPI value in the baseline", ~has[0]),
         ("no KPI value in the follow-up", ~has[1]),
+        ("no KPI value in one of the follow-up's windows", partial),
         ("KPI values only in periods without comparison", np.ones(n_units, dtype=bool)),
     ]
+    return by_reason(gone, reasons, arms, rows)
+
+
+def arm_reasons(arms: Arms, n_arms: int) -> list[tuple[str, Mask]]:
+    """Return the reasons that adoption gives for leaving a unit out, each with its units."""
+    left_out = arms.code == LEFT_OUT
+    reasons = [(reason, left_out & (arms.labels == label)) for label, reason in WHY_NOT.items()]
+    return [*reasons, ("not of the trained arm", (arms.code == CONTROL) & (n_arms == 1))]
+
+
+def by_reason(gone: Mask, reasons: list[tuple[str, Mask]], arms: Arms, rows: NDArray[np.int64]) -> list[LeftOut]:
+    """Return the units `gone`, each counted under the first reason that holds, with their `rows[n_units]`."""
     found = []
     for reason, mask in reasons:
         here = gone & mask
@@ -116,8 +170,8 @@ def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms) -> list[LeftOu
     return found
 
 
-def _rows_left_out(panel: Panel, reduced: Reduction) -> list[LeftOut]:
-    arms = list(enumerate(ARM_NAMES[: reduced.n_arms]))
+def _rows_left_out(panel: Panel, reduced: Reduction, names: tuple[str, str]) -> list[LeftOut]:
+    arms = list(enumerate(names[: reduced.n_arms]))
     if reduced.used_rows is None:
         # Without a hole every unit has one row in each period.
         outside = int((reduced.in_window < 0).sum())

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
-from attribution.estimators.two_windows import estimate_windows
+from attribution.estimators.two_windows import TRAINED_ARM, Piece, estimate_windows
 from attribution.estimators.variances import Variance
-
-TERMS = ("change",)
-
-LEVELS_TO_TERMS = np.array([[-1.0], [1.0]])
 
 
 def prepost(
@@ -40,10 +34,14 @@ def prepost(
     return estimate_windows(
         panel,
         method="prepost",
-        terms=TERMS,
-        matrix=LEVELS_TO_TERMS,
+        recipe=change_of,
         baseline=baseline,
         followup=followup,
         controls=None,
         variance=variance,
     )
+
+
+def change_of(window: int, adjusted: bool) -> Mapping[str, Mapping[Piece, float]]:
+    """Return the change from the baseline to a window as a sum of levels; nothing is adjusted without a comparison."""
+    return {"change": {(TRAINED_ARM, window): 1.0, (TRAINED_ARM, 0): -1.0}}

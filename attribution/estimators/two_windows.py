@@ -2,72 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.arms import Controls, two_window_arms, windows
-from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
+from attribution.core.arms import Arms, Controls, Window, all_windows, assigned_arms, two_window_arms
+from attribution.core.estimate import UNTRAINED_LEVEL, Estimate, Replay
+from attribution.core.flow import Flow
 from attribution.core.panel import Panel
+from attribution.core.terms import part
 from attribution.errors import MethodError
+from attribution.estimators.adjusted import Adjusted, AdjustedMap, adjust_cross_sections, adjust_panel
+from attribution.estimators.cross_flow import cross_flow
+from attribution.estimators.cross_sections import CrossReduction, reduce_cross_sections
 from attribution.estimators.flow import window_flow
-from attribution.estimators.variances import Variance, arm_strata, window_layers
+from attribution.estimators.variances import Fitted, Reduced, Variance, arm_strata, window_layers
 from attribution.estimators.windows import ARM_NAMES, reduce_windows
+from attribution.numerics.pairs import Adjust
+
+Floats = NDArray[np.float64]
+
+TRAINED_ARM, CONTROL_ARM, ADJUSTED = 0, 1, -1
+"""What a term is made of: the level of an arm, or the effect adjusted for covariates."""
+
+Piece: TypeAlias = tuple[int, int]
+"""Arm (or `ADJUSTED`) and window: 0 the baseline, 1 the follow-up, 2 … its own windows."""
+
+Recipe: TypeAlias = Callable[[int, bool], Mapping[str, Mapping[Piece, float]]]
+"""From a follow-up window, and whether the effect is adjusted, to terms as sums of pieces."""
+
+ASSIGNED = ("assigned", "not assigned")
+TAKE_UP = "take_up"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Who is compared when, before anything is estimated."""
+
+    before: Window
+    after: Window
+    parts: tuple[Window, ...]
+    arms: Arms
+    names: tuple[str, str]
+    compare: bool
+    as_assigned: bool
 
 
 def estimate_windows(
     panel: Panel,
     *,
     method: str,
-    terms: tuple[str, ...],
-    matrix: NDArray[np.float64],
+    recipe: Recipe,
     baseline: Sequence[Any],
     followup: Sequence[Any],
     controls: Controls | None,
     variance: Variance,
+    covariates: Sequence[str] = (),
+    adjust: Adjust = "doubly_robust",
+    washout: int = 0,
+    anticipation: int = 0,
+    as_assigned: bool = False,
 ) -> Estimate:
-    """Return the estimate whose terms are `matrix` applied to the arms' window levels.
+    """Return the estimate whose terms are sums of the arms' window levels, or of effects adjusted for covariates.
 
     `controls=None` means that the trained arm stands alone.
     """
-    _require_option("variance", variance, get_args(Variance))
-    if controls is not None:
-        _require_option("controls", controls, get_args(Controls))
-    if panel.cohort is not None and panel.cohort.estimand != "ATT":
-        raise MethodError(
-            f"the cohort speaks for the {panel.cohort.estimand}, {method} for the effect on the trained (ATT)",
-            where=f"cohort {panel.cohort.method}",
-            remedy="use a cohort whose estimand is the ATT",
-        )
-    before, after = windows(panel, baseline, followup)
-    arms = two_window_arms(panel, before, after, controls or "not_yet")
-    reduced = reduce_windows(panel, before, after, arms, compare=controls is not None)
-    flow = window_flow(panel, reduced, arms, before, after)
-    center = np.zeros(len(terms))
-    if UNTRAINED_LEVEL in terms:
-        center[terms.index(UNTRAINED_LEVEL)] = reduced.center
-    replay = reduced.map(matrix, center)
+    _require_options(panel, method, controls, variance, adjust, washout, anticipation, as_assigned)
+    chosen = _select(panel, baseline, followup, controls, washout, anticipation, as_assigned)
+    reduced, flow = _reduce(panel, chosen)
+    adjusted = _adjust(panel, reduced, covariates, adjust, as_assigned) if len(covariates) else None
+    terms, matrix, center = _terms(recipe, reduced, len(chosen.parts), adjusted, as_assigned)
+    pieces = reduced.influence
+    if adjusted is None:
+        replay: Replay = reduced.map(matrix, center)
+    else:
+        pieces = np.concatenate([pieces, adjusted.influence], axis=1)
+        levels = reduced.map(np.zeros((reduced.influence.shape[1], 0)), np.zeros(0))
+        replay = AdjustedMap(levels, adjusted.effects, matrix, center)
     values = replay(np.ones((1, reduced.n_clusters)))[0]
-    strata = arm_strata(reduced, ARM_NAMES)
-    layers = window_layers(variance, panel, reduced, replay, values, strata, main=0)
-    notes = list(strata.notes)
-    if flow.later:
-        later = ", ".join(f"{count} in {period}" for period, count in flow.later)
-        notes.append(f"controls include {sum(count for _, count in flow.later)} units that adopt later ({later})")
-    flow = replace(flow, composition=float(reduced.composition @ matrix[:, 0]))
-    if not reduced.complete:
-        reference = ARM_NAMES[1] if controls is not None else ARM_NAMES[0]
-        notes.append(f"periods are missing: each is freed of the {reference} arm's deviation before window means")
+    influence = pieces @ matrix
+    strata = arm_strata(reduced, chosen.names)
+    fitted = Fitted(replay, values, influence, matrix if adjusted is None else None)
+    layers = window_layers(variance, panel, reduced, fitted, strata, main=0)
+    moved = reduced.composition if adjusted is None else np.append(reduced.composition, adjusted.composition)
     return Estimate(
         method=method,
-        estimand="ATT",
+        estimand="ITT" if as_assigned else "ATT",
         outcome=panel.columns.outcome,
         terms=terms,
         values=values,
-        influence=reduced.influence @ matrix,
+        influence=influence,
         rows="units",
         clusters=reduced.clusters,
         strata=strata.code,
@@ -75,13 +102,138 @@ def estimate_windows(
         covariance=layers.covariance,
         stratum_df=layers.df,
         variance=variance,
-        n=flow,
+        n=replace(flow, composition=float(moved @ matrix[:, 0])),
         direction=panel.direction,
         scale=panel.scale,
         outcome_range=reduced.outcome_range,
         replay=replay,
-        notes=tuple(notes),
+        notes=(*strata.notes, *_notes(panel, reduced, flow, chosen), *(() if adjusted is None else adjusted.notes)),
     )
+
+
+def _select(
+    panel: Panel,
+    baseline: Sequence[Any],
+    followup: Sequence[Any],
+    controls: Controls | None,
+    washout: int,
+    anticipation: int,
+    as_assigned: bool,
+) -> Selection:
+    before, after, parts = all_windows(panel, baseline, followup)
+    if as_assigned:
+        return Selection(before, after, parts, assigned_arms(panel), ASSIGNED, True, True)
+    rule = controls or "not_yet"
+    arms = two_window_arms(panel, before, after, rule, washout=washout, anticipation=anticipation)
+    return Selection(before, after, parts, arms, ARM_NAMES, controls is not None, False)
+
+
+def _reduce(panel: Panel, chosen: Selection) -> tuple[Reduced, Flow]:
+    extra = None
+    if chosen.as_assigned:
+        extra = (panel.units.adopted <= chosen.after.codes[-1]).astype(float)[:, None]
+    before, after, arms = chosen.before, chosen.after, chosen.arms
+    if panel.kind == "repeated_cross_sections":
+        rows = reduce_cross_sections(
+            panel, before, after, arms, compare=chosen.compare, parts=chosen.parts, extra=extra
+        )
+        return rows, cross_flow(panel, rows, arms, before, after, names=chosen.names)
+    reduced = reduce_windows(panel, before, after, arms, compare=chosen.compare, parts=chosen.parts, extra=extra)
+    return reduced, window_flow(panel, reduced, arms, before, after, parts=chosen.parts, names=chosen.names)
+
+
+def _adjust(panel: Panel, reduced: Reduced, covariates: Sequence[str], adjust: Adjust, as_assigned: bool) -> Adjusted:
+    if isinstance(reduced, CrossReduction):
+        return adjust_cross_sections(panel, reduced, covariates, adjust, n_extra=int(as_assigned))
+    return adjust_panel(panel, reduced, covariates, adjust, n_extra=int(as_assigned))
+
+
+def _terms(
+    recipe: Recipe, reduced: Reduced, n_parts: int, adjusted: Adjusted | None, as_assigned: bool
+) -> tuple[tuple[str, ...], Floats, Floats]:
+    """Return the terms, the matrix from pieces to them, and what each is off by because the KPI was centred."""
+    made: dict[str, Mapping[Piece, float]] = dict(recipe(1, adjusted is not None))
+    for number in range(1, 1 + n_parts):
+        own = recipe(1 + number, adjusted is not None)
+        made |= {part(name, "window", number): sums for name, sums in own.items() if name != UNTRAINED_LEVEL}
+    n_levels = reduced.influence.shape[1]
+    n_windows = n_levels // reduced.n_arms
+    n_effects = 0 if adjusted is None else adjusted.influence.shape[1]
+    if as_assigned:
+        # The last window is no window but who was trained by the end of the follow-up.
+        made[TAKE_UP] = {(TRAINED_ARM, n_windows - 1): 1.0, (CONTROL_ARM, n_windows - 1): -1.0}
+        if n_effects == n_windows - 1:
+            made[TAKE_UP] = {(ADJUSTED, n_windows - 1): 1.0}
+    matrix = np.zeros((n_levels + n_effects, len(made)))
+    for column, sums in enumerate(made.values()):
+        for (arm, window), factor in sums.items():
+            row = n_levels + window - 1 if arm == ADJUSTED else arm * n_windows + window
+            matrix[row, column] += factor
+    terms = tuple(made)
+    center = np.array([reduced.center if term == UNTRAINED_LEVEL else 0.0 for term in terms])
+    return terms, matrix, center
+
+
+def _notes(panel: Panel, reduced: Reduced, flow: Flow, chosen: Selection) -> list[str]:
+    notes = []
+    if flow.later:
+        later = ", ".join(f"{count} in {period}" for period, count in flow.later)
+        what = "rows of groups" if isinstance(reduced, CrossReduction) else "units"
+        notes.append(f"controls include {sum(count for _, count in flow.later)} {what} that adopt later ({later})")
+    for number, window in enumerate(chosen.parts, start=1):
+        named = ", ".join(panel.periods.text(int(code)) for code in window.codes)
+        notes.append(f"window {number} of the follow-up: {named}")
+    if chosen.as_assigned:
+        trained = panel.units.adopted <= chosen.after.codes[-1]
+        early = panel.units.adopted <= chosen.before.codes[-1]
+        counts = []
+        for index, name in enumerate(chosen.names):
+            mine = reduced.entering & (reduced.arm == index)
+            counts.append(f"{int((mine & trained).sum()):,} of {int(mine.sum()):,} {name} were trained")
+        notes.append(f"by the last follow-up period {' and '.join(counts)}")
+        if (reduced.entering & early).any():
+            notes.append(f"{int((reduced.entering & early).sum()):,} were trained in or before the baseline")
+    if not reduced.complete:
+        reference = chosen.names[1 if chosen.compare else 0]
+        notes.append(f"periods are missing: each is freed of the {reference} arm's deviation before window means")
+    return notes
+
+
+def _require_options(
+    panel: Panel,
+    method: str,
+    controls: Controls | None,
+    variance: str,
+    adjust: str,
+    washout: int,
+    anticipation: int,
+    as_assigned: bool,
+) -> None:
+    _require_option("variance", variance, get_args(Variance))
+    _require_option("adjust", adjust, get_args(Adjust))
+    if controls is not None:
+        _require_option("controls", controls, get_args(Controls))
+    for name, periods in (("washout", washout), ("anticipation", anticipation)):
+        if type(periods) is not int or periods < 0:
+            raise MethodError(f"{name} is {periods!r}", where=name, remedy="give a number of periods, 0 or more")
+    if as_assigned and controls == "never":
+        raise MethodError(
+            "as_assigned compares with all who were not assigned, controls='never' with those never trained",
+            where="controls",
+            remedy="leave controls out, or as_assigned",
+        )
+    if panel.kind not in ("panel", "repeated_cross_sections"):
+        raise MethodError(
+            f"the panel is a {panel.kind}: there are no units to compare",
+            where=method,
+            remedy="use trend for one series, or read the data by unit",
+        )
+    if panel.cohort is not None and panel.cohort.estimand != "ATT":
+        raise MethodError(
+            f"the cohort speaks for the {panel.cohort.estimand}, {method} for the effect on the trained (ATT)",
+            where=f"cohort {panel.cohort.method}",
+            remedy="use a cohort whose estimand is the ATT",
+        )
 
 
 def _require_option(name: str, value: str, known: tuple[str, ...]) -> None:

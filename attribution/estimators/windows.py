@@ -119,6 +119,11 @@ class Reduction:
         return self.sums[:, : self.n_arms]
 
     @property
+    def means(self) -> Floats:
+        """The summed weight of each cluster in everything that is averaged: here the cells."""
+        return self.cells
+
+    @property
     def composition(self) -> Floats:
         """How far each level moves because who is observed in a period differs in level from who is absent."""
         found = np.zeros((self.n_arms, len(self.missing)))
