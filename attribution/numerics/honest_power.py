@@ -12,7 +12,7 @@ from attribution.errors import MethodError
 from attribution.numerics.honest import Floats
 
 POINTS = 1 << 15
-"""Points of the lattice for box probabilities: errors are about 1e-5 in a dozen periods."""
+"""Points of the lattice for box probabilities: errors are about 1e-5, 1e-4 where the covariance is nearly singular."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

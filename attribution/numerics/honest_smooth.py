@@ -98,9 +98,12 @@ def folded_quantile(shift: float, level: float) -> float:
     def excess(value: float) -> float:
         return float(ndtr(value - shift) - ndtr(-value - shift)) - level
 
+    # Only the near side counts far out, both alike at 0; rounding may put the root just outside either end.
     low, high = max(shift + float(ndtri(level)), 0.0), shift + float(ndtri((1 + level) / 2))
     if excess(low) >= 0:
         return low
+    if excess(high) <= 0:
+        return high
     return float(brentq(excess, low, high, xtol=1e-13, rtol=1e-14))
 
 
