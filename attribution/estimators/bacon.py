@@ -117,14 +117,14 @@ def bacon(panel: Panel) -> Bacon:
                 float(weight[one] * weight[other]) * (before.stop - before.start) * (after.stop - after.start)
             )
     weights = np.array(scores) / sum(scores)
-    coefficient, _, _ = reduced.fitted.solve(np.ones((1, reduced.n_clusters)))
+    coefficients, _ = reduced.fitted.at_ones()
     return Bacon(
         kind=tuple(kinds),
         trained=tuple(trained),
         control=tuple(control),
         weights=weights,
         estimates=np.array(estimates),
-        estimate=float(coefficient[0, -1]),
+        estimate=float(coefficients[-1]),
     )
 
 

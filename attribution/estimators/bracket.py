@@ -18,7 +18,7 @@ from attribution.estimators.lagged import LaggedMap, lagged
 if TYPE_CHECKING:
     import pandas as pd
 
-PARALLEL = "without training, both arms would have changed alike"
+PARALLEL = "both arms would have changed alike without training"
 IGNORABLE = "training depended on the baseline KPI alone"
 
 

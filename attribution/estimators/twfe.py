@@ -146,21 +146,17 @@ def _matrix(reduced: TwoWay) -> Floats:
 def _influence(reduced: TwoWay, values: Floats) -> Floats:
     """Return each unit's influence on the terms, that on the shares of event times included."""
     fitted = reduced.fitted
-    coefficients, _, pseudo = (one[0] for one in fitted.solve(np.ones((1, reduced.n_clusters))))
+    coefficients, pseudo = fitted.at_ones()
     residual = reduced.outcome - reduced.rows_of(coefficients)
-    n_units = len(reduced.weight)
-
-    def by_unit(rows: Floats) -> Floats:
-        return reduced.weight * np.bincount(reduced.unit, weights=rows, minlength=n_units)
-
-    # Residuals add up to 0 within a unit, so that the dummies need not be demeaned; rows_of does it at no cost.
-    found = [by_unit(residual * reduced.rows_of(one)) for one in (pseudo @ _matrix(reduced)).T]
+    # Residuals add up to 0 within a unit, so that the dummies need not be demeaned.
+    found = reduced.weight[:, None] * (reduced.sums_by_unit(residual) @ (pseudo @ _matrix(reduced)))
     if fitted.after is not None:
         first = len(reduced.events) - fitted.after.shape[1]
         mine = reduced.event >= first
         away = np.where(mine, np.append(values[1:], 0.0)[reduced.event] - values[0], 0.0)
-        found[0] = found[0] + by_unit(away) / fitted.after.sum()
-    return np.where(reduced.entering[:, None], np.stack(found, axis=1), 0.0)
+        moved = np.bincount(reduced.unit, weights=away, minlength=len(reduced.weight))
+        found[:, 0] += reduced.weight * moved / fitted.after.sum()
+    return np.where(reduced.entering[:, None], found, 0.0)
 
 
 def _cohorts(panel: Panel, reduced: TwoWay) -> tuple[Floats, tuple[str, ...], NDArray[np.bool_]]:
@@ -180,17 +176,12 @@ def _dates(panel: Panel, reduced: TwoWay) -> int:
 
 
 def _what_it_is(panel: Panel, reduced: TwoWay, shape: Shape) -> list[str]:
-    dates = _dates(panel, reduced)
+    dates, off = _dates(panel, reduced), panel.counts.switched_off
+    notes = [f"{off} units go back to untrained; they count as trained from adoption on"] if off else []
     if dates < 2:
-        return ["a reference: use did or staggered for the share"]
-    notes = [
-        f"a reference, never primary: adoption is staggered over {dates} dates; use staggered for effect and share"
-    ]
+        return ["a reference: use did or staggered for the share", *notes]
+    notes.insert(0, f"a reference, never primary: {dates} adoption dates; use staggered for effect and share")
     if shape == "event":
         return [*notes, "where cohorts' effects differ, each event time also weighs effects at other event times"]
     weights = weights_of(panel, reduced)
-    if weights.sum_negative < 0:
-        notes.append(weights.sentence)
-    if panel.counts.switched_off:
-        notes.append(f"{panel.counts.switched_off} units go back to untrained; they count as trained from adoption on")
-    return notes
+    return [*notes, weights.sentence] if weights.sum_negative < 0 else notes

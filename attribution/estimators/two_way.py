@@ -17,7 +17,7 @@ Integers = NDArray[np.int64]
 Shape = Literal["static", "event"]
 
 COLLINEAR = 1e-9
-"""Eigenvalues of the normal equations, scaled to a unit diagonal, below which a direction carries no information."""
+"""What is left of a column of the normal equations, scaled to a unit diagonal, below which it is nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class TwoWayMap:
     def __call__(self, weights: Floats) -> Floats:
         """Return the terms for each row of weights, NaN where its observations cannot tell them from period effects."""
         drawn = np.asarray(weights, dtype=float)
-        found, estimable, _ = self.solve(drawn)
+        found, estimable = self.solve(drawn)
         effects = np.where(estimable, found, np.nan)[:, self.n_periods :]
         if self.after is None:
             return effects
@@ -58,22 +58,62 @@ class TwoWayMap:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
-    def solve(self, weights: Floats) -> tuple[Floats, NDArray[np.bool_], Floats]:
-        """Return coefficients, which of them are estimable, and the pseudo-inverse of the normal equations."""
+    def solve(self, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the coefficients for each row of weights, and which of them are estimable."""
+        normal, scale = self._scaled(weights)
+        right = scale * (weights @ self.cross)
+        estimable = np.asarray(scale > 0)
+        coefficients = np.zeros_like(right)
+        regular: NDArray[np.bool_] = np.asarray(estimable.all(axis=1))
+        regular[regular] = _regular(normal[regular])
+        coefficients[regular] = np.linalg.solve(normal[regular], right[regular][:, :, None])[:, :, 0]
+        if not regular.all():
+            rest = ~regular
+            pseudo, inside = _pseudo_inverse(normal[rest])
+            coefficients[rest] = np.einsum("dik,dk->di", pseudo, right[rest])
+            estimable[rest] &= inside
+        return coefficients * scale, estimable
+
+    def at_ones(self) -> tuple[Floats, Floats]:
+        """Return the coefficients at weights of one, and the pseudo-inverse of the normal equations there."""
+        ones = np.ones((1, len(self.cross)))
+        normal, scale = self._scaled(ones)
+        pseudo, _ = _pseudo_inverse(normal)
+        coefficients, _ = self.solve(ones)
+        return coefficients[0], np.asarray(pseudo[0] * scale[0][:, None] * scale[0])
+
+    def _scaled(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return the normal equations scaled to a unit diagonal, and the scale: 0 where a column has nothing left."""
         mass = weights @ self.mass
         triangle = mass if self.gram is None else mass @ self.gram
-        normal = triangle[:, self.index]
-        diagonal = np.einsum("dkk->dk", normal)
+        diagonal = triangle[:, np.diag(self.index)]
         used = diagonal > 1e-12 * np.maximum(diagonal.max(axis=1, keepdims=True), 1e-300)
         scale = np.where(used, 1.0 / np.sqrt(np.where(used, diagonal, 1.0)), 0.0)
-        values, vectors = np.linalg.eigh(normal * scale[:, :, None] * scale[:, None, :])
-        kept = values > COLLINEAR
-        inverse = np.where(kept, 1.0 / np.where(kept, values, 1.0), 0.0)
-        pseudo = np.einsum("dij,dj,dkj->dik", vectors, inverse, vectors, optimize=True)
-        pseudo = pseudo * scale[:, :, None] * scale[:, None, :]
-        # A coefficient is estimable where its unit vector lies in the span of what is observed.
-        inside = np.einsum("dij,dj->di", vectors**2, kept.astype(float)) > 1.0 - 1e-6
-        return np.einsum("dik,dk->di", pseudo, weights @ self.cross), used & inside, pseudo
+        return triangle[:, self.index] * scale[:, :, None] * scale[:, None, :], scale
+
+
+def _regular(matrices: Floats) -> NDArray[np.bool_]:
+    """Say which matrices, of unit diagonal, have no column that the columns before it explain."""
+    try:
+        factors = np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        # One that is singular stops them all: look at each.
+        found = np.zeros(len(matrices), dtype=bool)
+        if len(matrices) > 1:
+            for row, one in enumerate(matrices):
+                found[row] = _regular(one[None])[0]
+        return found
+    return np.asarray((np.einsum("dkk->dk", factors) ** 2 > COLLINEAR).all(axis=1))
+
+
+def _pseudo_inverse(matrices: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return pseudo-inverses, and which coefficients are estimable: their unit vectors lie in what is observed."""
+    values, vectors = np.linalg.eigh(matrices)
+    kept = values > COLLINEAR
+    inverse = np.where(kept, 1.0 / np.where(kept, values, 1.0), 0.0)
+    pseudo = (vectors * inverse[:, None, :]) @ vectors.transpose(0, 2, 1)
+    inside = np.einsum("dij,dj->di", vectors**2, kept.astype(float)) > 1.0 - 1e-6
+    return np.asarray(pseudo), inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +153,16 @@ class TwoWay:
         mean = np.bincount(self.unit, weights=value, minlength=len(self.size)) / np.maximum(self.size, 1)
         return np.asarray(value - mean[self.unit])
 
+    def sums_by_unit(self, rows: Floats) -> Floats:
+        """Return values of the rows summed by unit over each dummy, `[n_units, k]`."""
+        n_columns = len(self.fitted.index)
+        found = np.zeros(len(self.size) * n_columns)
+        for column, shift in ((self.period, 0), (self.event, self.fitted.n_periods)):
+            mine = column >= 0
+            cell = self.unit[mine] * n_columns + column[mine] + shift
+            found += np.bincount(cell, weights=rows[mine], minlength=len(found))
+        return found.reshape(len(self.size), n_columns)
+
 
 def reduce_two_way(panel: Panel, shape: Shape, *, leads: bool) -> TwoWay:
     """Reduce a panel to the normal equations of each cluster.
@@ -127,7 +177,9 @@ def reduce_two_way(panel: Panel, shape: Shape, *, leads: bool) -> TwoWay:
     member = (weight > 0) & ~start_unknown
     rows = _without_singletons(panel, ~np.isnan(observations.outcome) & member[observations.unit])
     unit = observations.unit[rows].astype(np.int64)
-    periods, period = np.unique(observations.period[rows].astype(np.int64), return_inverse=True)
+    code = observations.period[rows].astype(np.int64)
+    seen = np.bincount(code, minlength=len(panel.periods)) > 0
+    periods, period = np.flatnonzero(seen), (np.cumsum(seen) - 1)[code]
     entering = np.bincount(unit, minlength=n_units) > 0
     if not (entering & (adopted < len(panel.periods))).any():
         raise MethodError(
@@ -135,7 +187,7 @@ def reduce_two_way(panel: Panel, shape: Shape, *, leads: bool) -> TwoWay:
             where=f"two-way fixed effects on {panel.columns.outcome}",
             remedy="add units that adopt inside the panel's periods, and periods before they do",
         )
-    events, event = _training_columns(panel, shape, leads, unit, periods[period])
+    events, event = _training_columns(panel, shape, leads, unit, code)
     size = np.bincount(unit, minlength=n_units)
     outcome = observations.outcome[rows]
     ends = (float(outcome.min()), float(outcome.max()))
@@ -212,8 +264,17 @@ def _training_columns(
     clock = event_clock(panel)
     since = clock[period] - clock[np.where(inside, adopted, 0)]
     used = inside & ((since >= 0) | (leads & (since != -1)))
-    events = np.unique(since[used])
-    return tuple(int(one) for one in events), np.where(used, np.searchsorted(events, since), -1)
+    if not (used & (since >= 0)).any():
+        raise MethodError(
+            "no trained unit has a KPI value at or after adoption",
+            where=f"two-way fixed effects on {panel.columns.outcome}",
+            remedy="add periods after adoption",
+        )
+    least = int(since[used].min())
+    seen = np.bincount(since[used] - least) > 0
+    events = np.flatnonzero(seen) + least
+    column = (np.cumsum(seen) - 1)[np.where(used, since - least, 0)]
+    return tuple(int(one) for one in events), np.where(used, column, -1)
 
 
 def _after(
@@ -290,7 +351,7 @@ def _cross(weight: Floats, clusters: NDArray[np.int32], n_clusters: int, outcome
 
 
 def _require_estimable(panel: Panel, reduced: TwoWay) -> None:
-    _, estimable, _ = reduced.fitted.solve(np.ones((1, reduced.n_clusters)))
+    _, estimable = reduced.fitted.solve(np.ones((1, reduced.n_clusters)))
     lost = np.flatnonzero(~estimable[0, reduced.fitted.n_periods :])
     if not len(lost):
         return

@@ -39,7 +39,7 @@ def named_layers(
     """
     _require_applicable(variance, panel, reduced)
     fitted, n_rows, n_groups = reduced.fitted, len(reduced.unit), reduced.n_clusters
-    coefficients, _, pseudo = (one[0] for one in fitted.solve(np.ones((1, reduced.n_clusters))))
+    coefficients, pseudo = fitted.at_ones()
     residual = reduced.outcome - reduced.rows_of(coefficients)
     rank = int(np.linalg.matrix_rank(pseudo, hermitian=True))
     n_training = len(coefficients) - fitted.n_periods

@@ -99,7 +99,7 @@ def twfe_weights(panel: Panel) -> TwoWayWeights:
 def weights_of(panel: Panel, reduced: TwoWay) -> TwoWayWeights:
     """Return the weights of a panel that is already reduced with one dummy after adoption."""
     fitted = reduced.fitted
-    coefficients, _, pseudo = (one[0] for one in fitted.solve(np.ones((1, reduced.n_clusters))))
+    coefficients, pseudo = fitted.at_ones()
     trained = reduced.event == 0
     # The row of the inverse times the dummies is what is left of training after unit and period effects, over its sum
     # of squares.

@@ -178,6 +178,23 @@ def test_what_cannot_be_estimated_is_refused_with_a_remedy(
     assert error.value.remedy
 
 
+@pytest.mark.parametrize(("shape", "match"), [("static", "cannot be told"), ("event", "at or after adoption")])
+def test_trained_that_are_never_seen_after_adoption_are_no_evidence(shape: Any, match: str) -> None:
+    rows = frame((3.0, np.nan))
+    with pytest.raises(MethodError, match=match):
+        twfe(build(rows[rows["start"].isna() | (rows["month"] < 3)]), shape=shape)
+
+
+def test_a_draw_that_leaves_nothing_is_nan_and_its_neighbours_are_not() -> None:
+    estimate = twfe(build(frame()))
+    assert estimate.replay is not None
+    one = np.zeros(len(estimate.strata))
+    one[0] = 1.0  # a single team: training and periods are the same thing
+    found = estimate.replay(np.stack([np.ones(len(one)), one, np.zeros(len(one)), np.ones(len(one))]))[:, 0]
+    assert np.isnan(found).tolist() == [False, True, True, False]
+    assert found[0] == pytest.approx(estimate.value("effect"), abs=1e-12)
+
+
 def test_leverages_are_refused_under_unequal_weights() -> None:
     rows = frame().assign(weight=lambda one: 1.0 + one["person"] % 2)
     with pytest.raises(MethodError, match="unit weights differ"):
@@ -240,3 +257,20 @@ def test_integer_dtypes_nullable_columns_and_categories_change_nothing() -> None
         kpi=rows["kpi"].astype("Float64"),
     )
     assert (twfe(build(other)).values == plain.values).all()
+
+
+@pytest.mark.parametrize("variance", ["default", "CR1", "CR2"])
+@pytest.mark.parametrize("shape", ["static", "event"])
+def test_the_scale_and_shift_of_the_kpi_pass_through(shape: Any, variance: Any) -> None:
+    rows = frame(holes=0.1)
+    one = twfe(build(rows), shape=shape, variance=variance)
+    two = twfe(build(rows.assign(kpi=1e4 - 3.0 * rows["kpi"])), shape=shape, variance=variance)
+    assert two.values == pytest.approx(-3.0 * one.values, rel=1e-9)
+    assert two.covariance == pytest.approx(9.0 * one.covariance, rel=1e-9)
+
+
+def test_units_that_go_back_are_said() -> None:
+    rows = frame((3.0, np.nan))
+    rows["on"] = ((rows["month"] >= rows["start"]) & (rows["month"] < 6)).astype(int)
+    panel = at.Panel.from_frame(rows, unit="person", period="month", outcome="kpi", trained="on")
+    assert any("18 units go back to untrained" in note for note in twfe(panel).notes)
