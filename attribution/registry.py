@@ -54,7 +54,7 @@ CHECKS: Mapping[str, str] = {
 ONCE_A_STUDY = ("learner_time", "cost_categories", "illustrative_money")
 """Checks that look at the money alone: one finding each, however many primary analyses there are."""
 
-FROM_DESIGN = ("baseline", "followup", "variance")
+FROM_DESIGN = ("baseline", "followup", "washout", "anticipation", "variance")
 """Parameters that a design fills from `[timing]` and `[inference]` unless an analysis states its own."""
 
 

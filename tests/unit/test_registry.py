@@ -40,7 +40,8 @@ def test_an_unknown_data_set_is_refused() -> None:
 
 def test_options_are_the_keyword_only_parameters_with_their_annotations() -> None:
     found = {option.name: option for option in options(at.did)}
-    assert list(found) == ["baseline", "followup", "controls", "variance"]
+    adjusted = ["covariates", "adjust", "washout", "anticipation", "as_assigned"]
+    assert list(found) == ["baseline", "followup", "controls", *adjusted, "variance"]
     assert found["baseline"].required
     assert not found["controls"].required
     assert found["controls"].default == "not_yet"
