@@ -117,6 +117,12 @@ def lagged(
     if variance not in get_args(LaggedVariance):
         known = ", ".join(get_args(LaggedVariance))
         raise MethodError(f"variance is {variance!r}", where="variance", remedy=f"choose one of {known}")
+    if panel.kind != "panel":
+        raise MethodError(
+            f"a baseline of the same units is needed, and this is a {panel.kind}",
+            where="Panel.kind",
+            remedy="use did, which reads repeated cross-sections",
+        )
     if panel.cohort is not None and panel.cohort.estimand != "ATT":
         raise MethodError(
             f"the cohort speaks for the {panel.cohort.estimand}, lagged for the effect on the trained (ATT)",

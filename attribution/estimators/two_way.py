@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
-from attribution.core.periods import ordinals
 from attribution.errors import MethodError
+from attribution.estimators.cells import clock_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -171,6 +171,12 @@ def reduce_two_way(panel: Panel, shape: Shape, *, leads: bool) -> TwoWay:
     first period on are left out, as nobody knows since when. Raises `MethodError` where nobody is trained, or where
     training cannot be told from the period effects.
     """
+    if panel.kind != "panel":
+        raise MethodError(
+            f"unit effects need the same units over time, and this is a {panel.kind}",
+            where="Panel.kind",
+            remedy="use staggered, which reads repeated cross-sections",
+        )
     observations, adopted = panel.observations, panel.units.adopted
     n_units, weight = len(panel.units), panel.weights
     start_unknown = (adopted == 0) & (shape == "event")
@@ -244,15 +250,6 @@ def _without_singletons(panel: Panel, rows: NDArray[np.bool_]) -> NDArray[np.boo
         rows = rows & ~alone
 
 
-def event_clock(panel: Panel) -> Integers:
-    """Return each period's place on a clock whose step is the panel's own: a missing year counts, dates are counted."""
-    if panel.periods.kind == "date":
-        return np.arange(len(panel.periods))
-    place = ordinals(panel.periods.labels)
-    step = int(np.gcd.reduce(np.diff(place))) if len(place) > 1 else 1
-    return np.asarray((place - place[0]) // step)
-
-
 def _training_columns(
     panel: Panel, shape: Shape, leads: bool, unit: Integers, period: Integers
 ) -> tuple[tuple[int, ...], Integers]:
@@ -261,7 +258,7 @@ def _training_columns(
     inside = adopted < len(panel.periods)
     if shape == "static":
         return (), np.where(period >= adopted, 0, -1)
-    clock = event_clock(panel)
+    clock = clock_of(panel)
     since = clock[period] - clock[np.where(inside, adopted, 0)]
     used = inside & ((since >= 0) | (leads & (since != -1)))
     if not (used & (since >= 0)).any():

@@ -22,6 +22,7 @@ def two_way_flow(panel: Panel, reduced: TwoWay) -> Flow:
     inside = adopted[reduced.entering & (adopted > 0) & (adopted < n_periods)]
     first = int(inside.min()) if len(inside) else 1
     used = [int(code) for code in reduced.periods]
+    exposed = np.array([int((reduced.entering & (adopted <= code)).sum()) for code in used if code >= first])
     later = int((reduced.entering & (adopted >= n_periods) & (adopted != NEVER)).sum())
     return Flow(
         trained=_count(panel, reduced, arm, 0),
@@ -33,6 +34,7 @@ def two_way_flow(panel: Panel, reduced: TwoWay) -> Flow:
         coverage=_coverage(panel, reduced, arm),
         later=(("after the last period", later),) if later else (),
         unit=panel.columns.unit,
+        exposure=tuple(exposed.tolist()) if len(np.unique(inside)) > 1 else (),
     )
 
 

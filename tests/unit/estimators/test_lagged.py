@@ -128,3 +128,10 @@ def test_an_arm_of_one_cluster_has_no_variance() -> None:
     rows["team"] = np.where(rows["start"] == 2, 0, rows["person"])
     estimate = lagged(build(rows, cluster="team"), **WINDOWS)
     assert np.isnan(estimate.std_error("effect"))
+
+
+def test_cross_sections_have_no_baseline_of_their_own() -> None:
+    rows = frame().assign(person=lambda one: np.arange(len(one)))
+    with pytest.raises(MethodError, match="same units") as error:
+        lagged(build(rows, kind="repeated_cross_sections"), **WINDOWS)
+    assert "did" in error.value.remedy

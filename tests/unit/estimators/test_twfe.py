@@ -14,7 +14,6 @@ import attribution as at
 from attribution.core.estimate import Estimate
 from attribution.errors import MethodError
 from attribution.estimators.twfe import twfe
-from attribution.estimators.two_way import event_clock
 
 STARTS = (3.0, 5.0, np.nan)
 
@@ -236,16 +235,23 @@ def test_the_bootstrap_agrees_with_the_jackknife() -> None:
     assert ratio == pytest.approx(1.0, abs=0.1)
 
 
-def test_the_clock_counts_missing_years_and_steps_of_the_panel() -> None:
-    def clock(months: list[Any]) -> list[int]:
-        rows = frame()
-        rows = rows[rows["month"] < len(months)].assign(start=np.nan)
-        return event_clock(build(rows.assign(month=[months[one] for one in rows["month"]]))).tolist()
+def test_a_missing_month_is_a_step_of_the_clock() -> None:
+    rows = frame((3.0, np.nan), noise=0.0)
+    estimate = twfe(build(rows[rows["month"] != 4]), shape="event")
+    assert estimate.terms == ("effect", *(f"effect[event={e}]" for e in (0, 2, 3, 4)))
+    assert estimate.values[1:] == pytest.approx([1.0, 2.0, 2.5, 3.0], abs=1e-10)
 
-    assert clock([2003, 2004, 2006]) == [0, 1, 3]
-    assert clock([2002, 2004, 2006]) == [0, 1, 2]
-    assert clock(["2025-11", "2025-12", "2026-02"]) == [0, 1, 3]
-    assert clock(["2025-11-03", "2025-12-03", "2026-02-01"]) == [0, 1, 2]
+
+def test_cross_sections_have_no_unit_effects() -> None:
+    rows = frame().assign(person=lambda one: np.arange(len(one)))
+    with pytest.raises(MethodError, match="same units over time") as error:
+        twfe(build(rows, kind="repeated_cross_sections"))
+    assert "staggered" in error.value.remedy
+
+
+def test_the_flow_counts_trained_unit_periods() -> None:
+    assert twfe(build(frame())).n.unit_periods == 12 * 5 + 12 * 3
+    assert twfe(build(frame((3.0, np.nan)))).n.unit_periods == 18 * 5
 
 
 def test_integer_dtypes_nullable_columns_and_categories_change_nothing() -> None:
