@@ -305,10 +305,10 @@ class Estimate:
         return self.terms.index(term)
 
     def __repr__(self) -> str:
-        plain = [term for term in self.shown_terms if "[" not in term]
-        parts = [f"{term} {self.value(term):.5g} (SE {self.std_error(term):.4g})" for term in plain]
-        if len(self.shown_terms) > len(plain):
-            parts.append(f"and {len(self.shown_terms) - len(plain)} parts")
+        first = [term for term in self.shown_terms if "[" not in term][:3]
+        parts = [f"{term} {self.value(term):.5g} (SE {self.std_error(term):.4g})" for term in first]
+        if len(self.shown_terms) > len(first):
+            parts.append(f"and {len(self.shown_terms) - len(first)} more terms")
         return f"Estimate({self.method!r}, {self.outcome!r}: {', '.join(parts)}; {self.n})"
 
     def _repr_html_(self) -> str:
