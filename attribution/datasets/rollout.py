@@ -44,7 +44,7 @@ WAVES = (
 )
 
 # Minutes a month by which an agent drifts, untrained: learning wears off with tenure, nights slowly get harder.
-DRIFT, DRIFT_BY_TENURE = -0.045, 0.0009
+DRIFT, DRIFT_BY_TENURE = -0.085, 0.0009
 DRIFT_BY_SHIFT = {"day": 0.0, "late": 0.005, "night": 0.02}
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import attribution as at
 from attribution.datasets.rollout import MONTHS, WAVES, rollout, rollout_truth
+from attribution.estimators.staggered import staggered
 
 COLUMNS = ["agent", "month", "handle_time", "training_start", "team", "site", "tenure", "shift"]
 
@@ -27,7 +28,7 @@ def digest(frame: pd.DataFrame) -> str:
 
 
 def test_the_rows_are_the_same_always(frame: pd.DataFrame) -> None:
-    assert digest(frame) == "32d69616492003e0e140cebdcb5efd5e0b7208c6f910265532a64430cfc43120"
+    assert digest(frame) == "fedad7190282cfcaaa2eb2a6cc4cac998975668ed67023c13e5611c9771ee6dd"
     assert digest(rollout()) == digest(frame)
     assert digest(rollout(seed=2)) != digest(frame)
 
@@ -112,3 +113,24 @@ def test_the_rows_hold_the_truth_once_tenure_and_shift_are_held() -> None:
     assert held == pytest.approx([1] * 4, abs=0.25)
     assert np.mean(held) == pytest.approx(1, abs=0.12)
     assert np.mean(bare) > np.mean(held) + 0.1  # the new get faster on their own
+
+
+def test_a_comparison_needs_tenure_and_shift_to_find_the_truth(frame: pd.DataFrame) -> None:
+    panel = at.Panel.from_frame(
+        frame,
+        unit="agent",
+        period="month",
+        outcome="handle_time",
+        adopted="training_start",
+        cluster="team",
+        covariates=["tenure", "shift"],
+        direction="lower",
+    )
+    truth = frame.dropna(subset="handle_time").merge(rollout_truth(), on=["training_start", "month"])["effect"].mean()
+    held = staggered(panel, covariates=["tenure", "shift"], adjust="regression", aggregate="simple")
+    bare = staggered(panel, aggregate="simple")
+    assert truth in held.interval()
+    assert truth not in bare.interval()
+    assert bare.value("effect") < held.value("effect")
+    # Part of the change would have come anyway.
+    assert 0.6 < held.value("effect") / held.value("change") < 0.9
