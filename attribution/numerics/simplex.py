@@ -30,15 +30,16 @@ def simplex_least_squares(matrix: Floats, target: Floats, *, ridge: float = 0.0)
     Source: Lawson & Hanson (1974), Solving Least Squares Problems, ch. 23; Wolfe (1976), Finding the nearest point in a
     polytope.
     """
-    n_weights = matrix.shape[1]
+    n_rows, n_weights = matrix.shape
     distance = matrix - target[:, None]
-    scale = float(np.sqrt(np.mean(distance**2, axis=0).sum() / n_weights * len(target) + ridge))
+    scale = float(np.sqrt(np.vdot(distance, distance) / n_weights + ridge))
     if scale == 0.0:
         return np.full(n_weights, 1.0 / n_weights)
-    rows = [distance / scale, np.ones((1, n_weights))]
+    stacked = np.zeros((n_rows + n_weights + 1 if ridge > 0 else n_rows + 1, n_weights))
+    stacked[:n_rows] = distance / scale
     if ridge > 0:
-        rows.insert(1, np.sqrt(ridge) / scale * np.eye(n_weights))
-    stacked = np.concatenate(rows)
+        stacked[n_rows + np.arange(n_weights), np.arange(n_weights)] = np.sqrt(ridge) / scale
+    stacked[-1] = 1.0
     right = np.zeros(len(stacked))
     right[-1] = 1.0
     found, _ = nnls(stacked, right, maxiter=PASSES * n_weights)

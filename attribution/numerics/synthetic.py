@@ -60,22 +60,45 @@ def fit_weights(path: Floats, donors: Floats, n_pre: int, n_trained: int, kind: 
 
     Source: Arkhangelsky et al. (2021), eqs. 4–6, Algorithm 1; Abadie, Diamond & Hainmueller (2010), without covariates.
     """
-    n_donors, n_periods = donors.shape
-    before, target = donors[:, :n_pre], path[:n_pre]
-    steps = np.diff(before, axis=1)
+    table = _Table.of(donors, n_pre, kind)
+    steps = np.diff(table.before, axis=1)
     noise = float(np.std(steps, ddof=1)) if steps.size > 1 else 0.0
-    unit_of_noise = noise or ROUNDING * float(np.ptp(np.append(before, target)))
-    if kind == "control":
-        zeta = NEAR_ZERO_RIDGE * unit_of_noise
-        unit = simplex_least_squares(before.T, target, ridge=zeta**2 * n_pre)
-        return Fit(unit, np.full(n_pre, 1.0 / n_pre), np.zeros(n_pre), noise, zeta)
-    zeta = (n_trained * (n_periods - n_pre)) ** 0.25 * unit_of_noise
-    centred = before - before.mean(axis=1, keepdims=True)
-    unit = simplex_least_squares(centred.T, target - target.mean(), ridge=zeta**2 * n_pre)
-    after = donors[:, n_pre:].mean(axis=1)
-    time_ridge = (NEAR_ZERO_RIDGE * unit_of_noise) ** 2 * n_donors
-    time = simplex_least_squares(before - before.mean(axis=0), after - after.mean(), ridge=time_ridge)
-    return Fit(unit, time, time, noise, zeta)
+    everyone = np.arange(len(donors))
+    unit, baseline, zeta = table.weights(everyone, path[:n_pre], noise, n_trained, donors.shape[1] - n_pre)
+    return Fit(unit, baseline, baseline if kind == "did" else np.zeros(n_pre), noise, zeta)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Donors' paths, made ready once for any choice of them: `before[n_donors, n_pre]`, their own deviations from their
+    mean there (`did`; themselves for `control`), their mean after."""
+
+    before: Floats
+    moves: Floats
+    after: Floats
+    kind: Kind
+
+    @classmethod
+    def of(cls, donors: Floats, n_pre: int, kind: Kind) -> _Table:
+        before = donors[:, :n_pre]
+        moves = before - before.mean(axis=1, keepdims=True) if kind == "did" else before
+        return cls(before, moves, donors[:, n_pre:].mean(axis=1), kind)
+
+    def weights(
+        self, chosen: Integers, target: Floats, noise: float, n_trained: int, n_post: int
+    ) -> tuple[Floats, Floats, float]:
+        """Return the weights of the chosen donors, those of the baseline periods, and ζ."""
+        before, n_pre = self.before[chosen], self.before.shape[1]
+        size = noise or ROUNDING * float(np.ptp(np.append(before, target)))
+        zeta = NEAR_ZERO_RIDGE * size
+        if self.kind == "control":
+            unit = simplex_least_squares(before.T, target, ridge=zeta**2 * n_pre)
+            return unit, np.full(n_pre, 1.0 / n_pre), zeta
+        across, after = before - before.sum(axis=0) / len(chosen), self.after[chosen]
+        baseline = simplex_least_squares(across, after - after.sum() / len(chosen), ridge=zeta**2 * len(chosen))
+        zeta = (n_trained * n_post) ** 0.25 * size
+        moved = target - target.sum() / n_pre
+        return simplex_least_squares(self.moves[chosen].T, moved, ridge=zeta**2 * n_pre), baseline, zeta
 
 
 def placebo_sets(
@@ -103,15 +126,37 @@ def placebo_values(donors: Floats, sets: Integers, share: Floats, n_pre: int, ki
 
     Source: Arkhangelsky et al. (2021), Algorithm 4.
     """
-    found = np.empty((len(sets), 2 + donors.shape[1]))
-    for row, members in enumerate(sets):
-        path = share @ donors[members]
-        rest = np.delete(donors, members, axis=0)
-        own = fit_weights(path, rest, n_pre, len(members), kind)
-        found[row] = own.values(path, rest)
-        common = donors.mean(axis=0)
-        found[row, CHANGE] -= common[n_pre:].mean() - own.baseline @ common[:n_pre]
-    return found
+    n_donors, n_periods = donors.shape
+    n_sets, n_trained = sets.shape
+    table = _Table.of(donors, n_pre, kind)
+    paths = np.einsum("m,smt->st", share, donors[sets])
+    noise = _noise_without(np.diff(table.before, axis=1), sets)
+    units, baselines = np.zeros((n_sets, n_donors)), np.empty((n_sets, n_pre))
+    left = np.ones((n_sets, n_donors), dtype=bool)
+    np.put_along_axis(left, sets, False, axis=1)
+    for row in range(n_sets):
+        rest = np.flatnonzero(left[row])
+        target = paths[row, :n_pre]
+        units[row, rest], baselines[row], _ = table.weights(rest, target, noise[row], n_trained, n_periods - n_pre)
+    gap = paths - units @ donors
+    shift = np.einsum("st,st->s", baselines, gap[:, :n_pre]) if kind == "did" else np.zeros(n_sets)
+    curve = gap - shift[:, None]
+    apart = paths - donors.mean(axis=0)
+    change = apart[:, n_pre:].mean(axis=1) - np.einsum("st,st->s", baselines, apart[:, :n_pre])
+    return np.concatenate([curve[:, n_pre:].mean(axis=1)[:, None], change[:, None], curve], axis=1)
+
+
+def _noise_without(steps: Floats, sets: Integers) -> Floats:
+    """Return the SD (n − 1) of the donors' first differences, each set of donors left out in turn."""
+    centred = steps - steps.mean()
+    count = steps.shape[1] * (len(steps) - sets.shape[1])
+    if count < 2:
+        return np.zeros(len(sets))
+    total, squares = centred.sum(axis=1), (centred**2).sum(axis=1)
+    mean = (total.sum() - total[sets].sum(axis=1)) / count
+    spread = squares.sum() - squares[sets].sum(axis=1) - count * mean**2
+    # Where what is left has no noise, the difference of sums leaves a trace of rounding.
+    return np.asarray(np.sqrt(np.where(spread > 1e-12 * squares.sum(), spread, 0.0) / (count - 1)))
 
 
 def placebo_covariance(values: Floats, share: Floats, n_donors: int) -> Floats:
