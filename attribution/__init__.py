@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from attribution.estimators.synthetic import synthetic as synthetic
     from attribution.estimators.trend import trend as trend
     from attribution.estimators.twfe import twfe as twfe
+    from attribution.estimators.two_way_weights import twfe_weights as twfe_weights
     from attribution.finance.costs import CostLedger as CostLedger
     from attribution.finance.costs import CostLine as CostLine
     from attribution.finance.costs import cost_ledger as cost_ledger
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from attribution.inference.draws import bootstrap as bootstrap
     from attribution.inference.factor import AttributionFactor as AttributionFactor
     from attribution.inference.factor import attribution_factor as attribution_factor
+    from attribution.inference.factor import shares as shares
     from attribution.inference.pretrends import pretrends as pretrends
     from attribution.inference.sensitivity import trend_sensitivity as trend_sensitivity
     from attribution.registry import dataset as dataset
@@ -73,12 +75,14 @@ _PUBLIC = {
     "review": "study.review",
     "roi": "finance.roi",
     "run": "study.run",
+    "shares": "inference.factor",
     "simultaneous": "inference.bands",
     "staggered": "estimators.staggered",
     "synthetic": "estimators.synthetic",
     "trend": "estimators.trend",
     "trend_sensitivity": "inference.sensitivity",
     "twfe": "estimators.twfe",
+    "twfe_weights": "estimators.two_way_weights",
     "write": "report.write",
 }
 
