@@ -15,6 +15,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+import attribution as at
+from attribution.estimators.staggered import staggered
+from attribution.inference.bands import simultaneous
 from attribution.numerics.multipliers import multiplier_sums
 from attribution.numerics.supremum import quartile_errors, supremum_quantile
 
@@ -103,3 +106,17 @@ def test_group(reference: dict[str, dict[str, Any]], group_time: Any) -> None:
     critical, errors = band(np.stack(columns, axis=1), 3)
     assert critical == pytest.approx(reference["cs_230_mpdta_none_dr_never_boot_group"]["estimate"], abs=CRITICAL)
     assert errors == pytest.approx(entry["se_egt"], rel=ERROR)
+
+
+@pytest.mark.parametrize("aggregate", ["event", "group"])
+def test_the_same_through_staggered(
+    reference: dict[str, dict[str, Any]], reference_data: Callable[[str], pd.DataFrame], aggregate: Any
+) -> None:
+    frame = reference_data("mpdta.csv")
+    panel = at.Panel.from_frame(frame, unit="countyreal", period="year", outcome="lemp", adopted="first.treat")
+    estimate = staggered(panel, controls="never", aggregate=aggregate)
+    entry = reference[f"cs_230_mpdta_none_dr_never_boot_{'dynamic' if aggregate == 'event' else 'group'}"]
+    found = simultaneous(estimate, aggregate, method="multiplier", draws=DRAWS, seed=4)
+    assert found["estimate"].tolist() == pytest.approx(entry["extra"]["att_egt"], rel=1e-6)
+    assert found["critical"].to_numpy() == pytest.approx(entry["estimate"], abs=CRITICAL)
+    assert found["std_error"].tolist() == pytest.approx(entry["extra"]["se_egt"], rel=ERROR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,14 @@ def test_the_same_seed_gives_the_same_bits_with_one_and_two_workers(n_clusters: 
     assert factors[0].draws is not None
     assert factors[1].draws is not None
     assert (factors[0].draws.values == factors[1].draws.values).all()
+
+
+@pytest.mark.parametrize("kind", ["bayesian", "multiplier"])
+def test_other_weights_give_the_same_bits_with_one_and_two_workers(kind: Any) -> None:
+    estimate = make(5, 3_000, 6_000)
+    assert len(list(blocks(700, 9_000))) >= 3
+    one, two = (at.bootstrap(estimate, draws=700, seed=11, workers=workers, kind=kind) for workers in (1, 2))
+    assert (one.values == two.values).all()
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
