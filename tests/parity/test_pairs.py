@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+import attribution as at
 from attribution.numerics.cross_pairs import CrossPair, cross_pair
 from attribution.numerics.pairs import Adjust, panel_pair
 
@@ -131,3 +132,41 @@ def test_the_doubly_robust_rules_on_cross_sections(
     exact, turned = influence[:, 0], influence[:, 0] - 2 * moved
     assert np.sqrt((turned**2).sum()) == pytest.approx(entry["std_error"], rel=1e-5)
     assert np.sqrt((exact**2).sum()) == pytest.approx(entry["std_error"], rel=5e-4)
+
+
+def long(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return two rows per person, earnings in 1975 and 1978; the experiment's people adopt in 1978."""
+    years = [frame.assign(year=1975, earned=frame["re75"]), frame.assign(year=1978, earned=frame["re78"])]
+    rows = pd.concat([one.assign(person=np.arange(len(frame))) for one in years])
+    return rows.assign(start=np.where(rows["experimental"] == 1, 1978.0, np.nan))
+
+
+@pytest.mark.parametrize("adjust", PANEL)
+@pytest.mark.parametrize("sample", ["cpsctl", "dwcpstrt"])
+def test_did_with_covariates(adjust: Adjust, sample: str, samples: dict[str, pd.DataFrame], reference: Values) -> None:
+    entry = reference[f"drdid_{sample}_{PANEL[adjust]}_panel"]
+    panel = at.Panel.from_frame(
+        long(samples[sample]), unit="person", period="year", outcome="earned", adopted="start", covariates=COVARIATES
+    )
+    estimate = at.did(panel, baseline=[1975], followup=[1978], covariates=COVARIATES, adjust=adjust, variance="HC0")
+    assert estimate.value("effect") == pytest.approx(entry["estimate"], rel=RTOL[adjust])
+    assert estimate.std_error("effect") == pytest.approx(entry["std_error"], rel=RTOL[adjust])
+    # The entries' intervals are normal: ±1.96 standard errors.
+    ends = [estimate.value("effect") + sign * 1.96 * estimate.std_error("effect") for sign in (-1, 1)]
+    assert ends == pytest.approx(entry["ci"], rel=RTOL[adjust])
+
+
+def test_did_with_covariates_on_cross_sections(samples: dict[str, pd.DataFrame], reference: Values) -> None:
+    panel = at.Panel.from_frame(
+        long(samples["cpsctl"]),
+        period="year",
+        outcome="earned",
+        adopted="start",
+        covariates=COVARIATES,
+        kind="repeated_cross_sections",
+    )
+    for adjust, name in (("regression", "reg_rc"), ("ipw", "std_ipw_rc"), ("doubly_robust_improved", "drimp_rc")):
+        entry = reference[f"drdid_cpsctl_{name}"]
+        estimate = at.did(panel, baseline=[1975], followup=[1978], covariates=COVARIATES, adjust=adjust, variance="HC0")
+        assert estimate.value("effect") == pytest.approx(entry["estimate"], rel=1e-5), adjust
+        assert estimate.std_error("effect") == pytest.approx(entry["std_error"], rel=1e-5), adjust
