@@ -10,13 +10,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from attribution import registry
 from attribution.design.draft import Draft
-from attribution.design.fields import Window
+from attribution.design.fields import Window, Windows
 from attribution.design.messages import echo, key_path, nearest, not_known, problem
 from attribution.design.schema import Analysis, Inference, Timing
 from attribution.design.windows import order_problems
 from attribution.errors import Problem
 
 WINDOWS = ("baseline", "followup")
+_WINDOW: dict[str, Any] = {"baseline": Window, "followup": Window | Windows}
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
@@ -28,8 +29,11 @@ def options_of(method: Callable[..., Any]) -> dict[str, registry.Option]:
 
 @cache
 def adapter(method: Callable[..., Any], name: str) -> TypeAdapter[Any]:
-    """Return the check of an option; a window holds the periods of `[timing]`, whatever sequence the method takes."""
-    annotation = Window if name in WINDOWS else options_of(method)[name].annotation
+    """Return the check of an option; a window holds periods as `[timing]` does, whatever sequence the method takes.
+
+    A follow-up may be several windows, as an array of arrays; a method that does not take these says so.
+    """
+    annotation = _WINDOW[name] if name in WINDOWS else options_of(method)[name].annotation
     return TypeAdapter(annotation, config=_STRICT)
 
 
@@ -74,8 +78,13 @@ def _own_windows(key: str, analysis: Analysis, draft: Draft) -> Iterator[Problem
         return
     for _, timing in draft.rows(Timing, *WINDOWS):
         baseline = analysis.options.get("baseline", timing.baseline)
-        followup = analysis.options.get("followup", timing.followup)
+        followup = flat(analysis.options.get("followup", timing.followup))
         yield from order_problems(key, baseline, followup)
+
+
+def flat(window: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the periods of a window, or of several."""
+    return tuple(period for one in window for period in (one if isinstance(one, tuple) else (one,)))
 
 
 def variance_problems(draft: Draft) -> Iterator[Problem]:

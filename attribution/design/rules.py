@@ -38,6 +38,32 @@ def _data(draft: Draft) -> Iterator[Problem]:
             yield not_known(f"{key}.name", data.name, DATASETS)
 
 
+def _unit(draft: Draft) -> Iterator[Problem]:
+    kinds = [data.kind for _, data in draft.rows(Data, "kind")]
+    for key, columns in draft.rows(Columns, "unit", "trained"):
+        if columns.unit is None and kinds == ["panel"]:
+            what = "the key is missing, expected the column of the unit: person, team, site or firm"
+            remedy = "add unit = …, or say in [data] that the kind is 'repeated_cross_sections' or 'series'"
+            yield Problem(f"{key}.unit", what, remedy)
+        if columns.trained is not None and kinds == ["repeated_cross_sections"]:
+            what = "found trained in repeated cross-sections, expected adopted: who is trained in a period is not when"
+            yield Problem(f"{key}.trained", what, "name the column of the first trained period of the row's group")
+
+
+def _covariates(draft: Draft) -> Iterator[Problem]:
+    for _, columns in draft.rows(Columns, "covariates"):
+        for key, analysis in draft.rows(Analysis, "options"):
+            named = analysis.options.get("covariates", ())
+            if not (isinstance(named, tuple) and all(isinstance(one, str) for one in named)):
+                continue  # another problem says so
+            for place, one in enumerate(named):
+                for part in one.split(":"):
+                    if part not in columns.covariates:
+                        what = f"found {echo(part)}, which is not among columns.covariates"
+                        remedy = f"add it to covariates in [columns]; known: {', '.join(columns.covariates) or 'none'}"
+                        yield Problem(f"{key}.covariates[{place}]", what, remedy)
+
+
 def _columns(draft: Draft) -> Iterator[Problem]:
     for key, columns in draft.rows(Columns, "adopted", "trained"):
         if (columns.adopted is None) == (columns.trained is None):
@@ -200,7 +226,9 @@ RULES: tuple[Rule, ...] = (
     _data,
     _unique_ids,
     _kpis,
+    _unit,
     _columns,
+    _covariates,
     _timing,
     _references,
     _primary_analyses,

@@ -33,6 +33,7 @@ from attribution.design.fields import (
 )
 
 Frame: TypeAlias = Literal["roi", "outcomes"]
+DataKind: TypeAlias = Literal["panel", "repeated_cross_sections", "series"]
 Mechanism: TypeAlias = Literal["random", "waitlist", "threshold", "manager", "voluntary", "performance", "first_come"]
 Category: TypeAlias = Literal[
     "license",
@@ -132,6 +133,8 @@ class Data(Table):
     """the file's path, relative to the design file"""
     name: Text | None = None
     """the data set's name in the toolkit"""
+    kind: DataKind = "panel"
+    """panel (the same units over periods), repeated_cross_sections (other people each period) or series (one KPI)"""
 
 
 class Columns(Table):
@@ -139,8 +142,8 @@ class Columns(Table):
 
     model_config = ConfigDict(json_schema_extra=_one_of("adopted", "trained"))
 
-    unit: Text
-    """the column of the unit: person, team, site or firm"""
+    unit: Text | None = None
+    """the column of the unit: person, team, site or firm; a panel needs it"""
     period: Text
     """the column of the period"""
     adopted: Text | None = None

@@ -84,7 +84,7 @@ def balance_table(result: StudyResult) -> Table | None:
     if not estimate.n.control.units:
         return None
     kpi = primary_kpi(result)
-    frame = baseline_balance(result.linked.panels[kpi.id], estimate)
+    frame = baseline_balance(result.panel, estimate)
     keys = (("trained", number), ("control", number), ("difference", signed), ("g", _hedges))
     rows = []
     for index, variable in enumerate(frame["variable"]):

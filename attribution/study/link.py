@@ -10,10 +10,12 @@ from typing import Any
 import pandas as pd
 
 from attribution.core.panel import Panel
-from attribution.core.periods import PeriodLength, Periods, earlier, label_text, parse_label, period_end, period_start
-from attribution.design.schema import StudyDesign
+from attribution.core.periods import PeriodLength, Periods, earlier, label_text, parse_label, period_start
+from attribution.design.schema import Analysis, Kpi, StudyDesign
 from attribution.design.windows import launch_code
 from attribution.errors import DataError
+from attribution.registry import ESTIMATORS, load, options
+from attribution.study.calendar import end_of, is_over, rows_over
 from attribution.study.sources import Source
 
 DAYS = {"year": 365, "quarter": 91, "month": 30, "week": 7, "day": 1}
@@ -26,10 +28,14 @@ FIRST_CLAIM_DAY = 90
 class Linked:
     """A study's panels by KPI id, and the windows as of a date. `waiting` are follow-up periods not yet over.
 
-    `followup` is empty before there is any, and `not_begun` then says why.
+    `panels` hold all that was read; `current`, for methods that look at every period, leave out the `rows_waiting` of
+    periods that are not over. `followup` is empty before there is any, and `not_begun` then says why.
     """
 
     panels: Mapping[str, Panel]
+    current: Mapping[str, Panel]
+    rows_waiting: int
+    period: PeriodLength
     baseline: tuple[Any, ...]
     followup: tuple[Any, ...]
     waiting: tuple[str, ...]
@@ -41,6 +47,15 @@ class Linked:
     def too_early(self) -> bool:
         """Say whether there may be a baseline-and-progress report only."""
         return self.days_since_launch < FIRST_CLAIM_DAY
+
+    def panel_of(self, analysis: Analysis) -> Panel:
+        """Return the panel that an analysis is made from."""
+        whole = compares_windows(analysis.method) or analysis.kpi not in self.current
+        return self.panels[analysis.kpi] if whole else self.current[analysis.kpi]
+
+    def is_over(self, label: Any) -> bool:
+        """Say whether a period that the design names is over."""
+        return is_over(label, self.period, self.as_of)
 
 
 def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Linked:
@@ -54,16 +69,14 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
     over: list[Any] = []
     waiting: list[Any] = []
     for label in timing.followup:
-        end = _end(label, timing.period)
-        (over if end is None or end <= date else waiting).append(label)
-    panels = _panels(design, source)
+        (over if is_over(label, timing.period, date) else waiting).append(label)
+    panels = {kpi.id: _panel(design, kpi, source.frame) for kpi in design.kpi}
     periods = next(iter(panels.values())).periods
     not_begun = ""
     if not over:
         first = timing.followup[0]
-        not_begun = (
-            f"no follow-up period is over on {date}; the first, {label_text(first)}, ends {_end(first, timing.period)}"
-        )
+        ends = end_of(first, timing.period)
+        not_begun = f"no follow-up period is over on {date}; the first, {label_text(first)}, ends {ends}"
     elif all(_is_later(label, periods) for label in over):
         last = periods.text(len(periods) - 1)
         not_begun = f"no follow-up period is in the data yet; they end with {last}, before {label_text(over[0])}"
@@ -72,8 +85,12 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
     _require_periods(design, periods, over)
     if over:
         _require_distances(design, periods, over)
+    current, rows_waiting = _current(design, source, panels, date) if over else ({}, 0)
     return Linked(
         panels=panels,
+        current=current,
+        rows_waiting=rows_waiting,
+        period=timing.period,
         baseline=tuple(timing.baseline),
         followup=tuple(over),
         waiting=tuple(label_text(label) for label in waiting),
@@ -83,26 +100,44 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
     )
 
 
-def _panels(design: StudyDesign, source: Source) -> dict[str, Panel]:
+def _panel(design: StudyDesign, kpi: Kpi, frame: pd.DataFrame) -> Panel:
     columns = design.columns
-    return {
-        kpi.id: Panel.from_frame(
-            source.frame,
-            unit=columns.unit,
-            period=columns.period,
-            outcome=kpi.column,
-            adopted=columns.adopted,
-            trained=columns.trained,
-            cluster=columns.cluster,
-            weight=columns.weight,
-            assigned=columns.assigned,
-            covariates=columns.covariates,
-            groups=columns.groups,
-            direction=kpi.direction,
-            scale=kpi.scale,
-        )
-        for kpi in design.kpi
-    }
+    return Panel.from_frame(
+        frame,
+        unit=columns.unit,
+        period=columns.period,
+        outcome=kpi.column,
+        adopted=columns.adopted,
+        trained=columns.trained,
+        cluster=columns.cluster,
+        weight=columns.weight,
+        assigned=columns.assigned,
+        covariates=columns.covariates,
+        groups=columns.groups,
+        direction=kpi.direction,
+        scale=kpi.scale,
+        kind=design.data.kind,
+    )
+
+
+def compares_windows(method: str) -> bool:
+    """Say whether a method looks at the periods of its two windows alone, not at all periods of the panel."""
+    return any(option.name == "baseline" for option in options(load(ESTIMATORS, method, kind="method")))
+
+
+def _current(
+    design: StudyDesign, source: Source, panels: Mapping[str, Panel], date: datetime.date
+) -> tuple[dict[str, Panel], int]:
+    """Return the panels of KPIs that a method looks at whole, without rows of periods that are not over; and how many.
+
+    Two-window methods name periods that are over; what the data say beyond these tells them only who is trained later.
+    """
+    over = rows_over(source.frame[design.columns.period], design.timing.period, date)
+    wanted = {one.kpi for one in design.analysis if not compares_windows(one.method)}
+    if over.all():
+        return {name: panels[name] for name in panels if name in wanted}, 0
+    frame = source.frame[over]
+    return {kpi.id: _panel(design, kpi, frame) for kpi in design.kpi if kpi.id in wanted}, int((~over).sum())
 
 
 def _is_later(label: Any, periods: Periods) -> bool:
@@ -162,15 +197,8 @@ def _require_distances(design: StudyDesign, periods: Periods, over: list[Any]) -
         )
 
 
-def _end(label: Any, length: PeriodLength) -> datetime.date | None:
-    """Return the last day of a period; None for a counter, which has no place in the calendar."""
-    if isinstance(label, int) and length != "year":
-        return None
-    return period_end(label, length)
-
-
 def _last_day(labels: tuple[Any, ...], length: PeriodLength) -> datetime.date:
-    ends = [end for label in labels if (end := _end(label, length)) is not None]
+    ends = [end for label in labels if (end := end_of(label, length)) is not None]
     if not ends:
         raise DataError(
             f"the periods are counters ({label_text(labels[-1])} …), which have no place in the calendar",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding, Review
+from attribution.core.panel import Panel
 from attribution.design.schema import StudyDesign
 from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
@@ -39,6 +40,21 @@ class StudyResult:
     def estimate(self) -> Estimate:
         """The headline estimate."""
         return self.estimates[self.primary[0]]
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that the headline estimate was made from."""
+        return self.panel_of(self.primary[0])
+
+    def panel_of(self, name: str) -> Panel:
+        """Return the panel that an analysis was made from."""
+        return self.linked.panel_of(next(one for one in self.design.analysis if one.id == name))
+
+    def not_over(self, name: str) -> tuple[int, int]:
+        """Return the units and rows that an analysis leaves out because their periods are not over."""
+        analysis = next(one for one in self.design.analysis if one.id == name)
+        read, used = self.linked.panels[analysis.kpi], self.panel_of(name)
+        return len(read.units) - len(used.units), len(read.observations) - len(used.observations)
 
     @property
     def factor(self) -> AttributionFactor:

@@ -84,16 +84,35 @@ def _estimate(analysis: Analysis, design: StudyDesign, linked: Linked) -> Estima
     filled: dict[str, Any] = {
         "baseline": list(linked.baseline),
         "followup": list(linked.followup),
+        "washout": design.timing.washout,
+        "anticipation": design.timing.anticipation,
         "variance": design.inference.variance,
     }
     known = {option.name for option in options(method)}
-    keywords = {name: value for name, value in filled.items() if name in known} | dict(analysis.options)
+    keywords = {name: value for name, value in filled.items() if name in known} | _own_options(analysis, linked)
     try:
-        estimate: Estimate = method(linked.panels[analysis.kpi], **keywords)
+        estimate: Estimate = method(linked.panel_of(analysis), **keywords)
     except (DataError, MethodError) as error:
         raise type(error)(error.what, where=f"analysis {analysis.id!r}, {error.where}", remedy=error.remedy) from error
     # Too early after launch there is a baseline-and-progress report: the observed change, and no effect to quote.
     return estimate.combine({"change": {"change": 1.0}}) if linked.too_early else estimate
+
+
+def _own_options(analysis: Analysis, linked: Linked) -> dict[str, Any]:
+    """Return the options that an analysis states, its own follow-up without periods that are not over."""
+    stated = dict(analysis.options)
+    if "followup" not in stated:
+        return stated
+    windows = [[one] if not isinstance(one, tuple) else list(one) for one in stated["followup"]]
+    over = [kept for window in windows if (kept := [label for label in window if linked.is_over(label)])]
+    if not over:
+        raise DataError(
+            f"no period of its own follow-up is over on {linked.as_of}",
+            where=f"analysis {analysis.id!r}, followup",
+            remedy="run the study later, or leave the analysis out until then",
+        )
+    nested = any(isinstance(one, tuple) for one in stated["followup"])
+    return stated | {"followup": over if nested else [label for window in over for label in window]}
 
 
 def ledger_of(design: StudyDesign) -> CostLedger | None:
@@ -158,7 +177,7 @@ def findings_of(
     evidence = {
         analysis.id: Evidence(
             design=design,
-            panel=linked.panels[analysis.kpi],
+            panel=linked.panel_of(analysis),
             estimate=estimates.get(analysis.id),
             factor=factors.get(analysis.id),
             ledger=ledger,

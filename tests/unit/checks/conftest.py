@@ -21,10 +21,9 @@ def evidence_of(make_study: Callable[..., Path]) -> Callable[..., Evidence]:
     def make(frame: pd.DataFrame, changes: Mapping[str, Any] | None = None) -> Evidence:
         design = load_design(make_study(frame, changes))
         result = run(design)
-        kpi = design.kpi[0].id
         return Evidence(
             design=design,
-            panel=result.linked.panels[kpi],
+            panel=result.panel,
             estimate=result.estimate,
             factor=result.factor,
             ledger=ledger_of(design),

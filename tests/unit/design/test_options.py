@@ -48,7 +48,12 @@ def test_options_stand_beside_the_other_keys(load: Load) -> None:
 @pytest.mark.parametrize(
     ("new", "key", "what", "remedy"),
     [
-        ('method = "dif"', "analysis[0].method", "found 'dif', expected one of did, prepost", "did you mean 'did'?"),
+        (
+            'method = "dif"',
+            "analysis[0].method",
+            "found 'dif', expected one of did, event_study",
+            "did you mean 'did'?",
+        ),
         ('method = "os:system"', "analysis[0].method", "found 'os:system'", "choose one of these"),
         (METHOD + "\ncontrol = 1", "analysis[0].control", "an option of 'did'", "did you mean 'controls'?"),
         (METHOD + "\noptions = {}", "analysis[0].options", "unknown key 'options'", "rename the key"),
@@ -113,3 +118,27 @@ def test_options_are_as_strict_as_any_key(problems: Problems, options: str, key:
     found = problems((METHOD, f'method = "made_up"\n{options}'))
     assert [problem.key for problem in found] == [f"analysis[0].{key}"]
     assert what in found[0].what
+
+
+def test_options_of_a_rollout_are_lists_literals_and_counts(problems: Problems, load: Load) -> None:
+    read = ('adopted = "start"', 'adopted = "start"\ncovariates = ["age"]')
+    text = 'method = "staggered"\ncovariates = ["age"]\nadjust = "ipw"\nanticipation = 1\nfollowup = [6]'
+    assert load(read, (METHOD, text)).analysis[0].options == {
+        "covariates": ("age",), "adjust": "ipw", "anticipation": 1, "followup": (6,),
+    }  # fmt: skip
+    for wrong, what in (
+        ('covariates = "age"', "found 'age'"),
+        ('adjust = "magic"', "expected one of"),
+        ("anticipation = 1.5", "a whole number"),
+        ("baseline = [1]", "unknown key 'baseline'"),
+    ):
+        found = problems(read, (METHOD, f'method = "staggered"\n{wrong}'))
+        assert [problem.key for problem in found] == [f"analysis[0].{wrong.split()[0]}"], wrong
+        assert what in found[0].what
+
+
+def test_a_follow_up_may_be_several_windows(problems: Problems, load: Load) -> None:
+    assert load((METHOD, METHOD + "\nfollowup = [[6], [7]]")).analysis[0].options == {"followup": ((6,), (7,))}
+    found = problems((METHOD, METHOD + "\nfollowup = [[6], [6, 7]]"))
+    assert [problem.key for problem in found] == ["analysis[0].followup"]
+    assert "the period 6 twice" in found[0].what

@@ -44,6 +44,25 @@ CASES: dict[str, tuple[list[Edit], str, str]] = {
     # [columns]
     "neither adopted nor trained": ([('adopted = "start"', "")], "columns.adopted", "neither"),
     "adopted and trained": ([("adopted", 'trained = "t"\nadopted')], "columns.adopted", "both"),
+    "a panel without its unit": ([('unit = "person"\nperiod', "period")], "columns.unit", "the key is missing"),
+    "cross-sections with trained": (
+        [('path = "sales.csv"', 'path = "a"\nkind = "repeated_cross_sections"'), ("adopted =", "trained =")],
+        "columns.trained",
+        "expected adopted",
+    ),
+    "covariates that are not read": (
+        [('method = "did"', 'method = "staggered"\ncovariates = ["age"]')],
+        "analysis[0].covariates[0]",
+        "found 'age', which is not among columns.covariates",
+    ),
+    "an interaction with what is not read": (
+        [
+            ('adopted = "start"', 'adopted = "start"\ncovariates = ["age"]'),
+            ('method = "did"', 'method = "staggered"\ncovariates = ["age", "age:site"]'),
+        ],
+        "analysis[0].covariates[1]",
+        "found 'site'",
+    ),
     # [[kpi]]
     "expected effect without source": (
         [('direction = "higher"', 'direction = "higher"\nexpected_effect = 2')],
@@ -293,3 +312,10 @@ def test_each_window_is_compared_with_the_launch_by_itself(problems: Problems) -
         windows("'2026-03'", "['2026-03']", "['2026-04']"), ('period = "month"\nlaunch', "period = 3\nlaunch")
     )
     assert {problem.key for problem in found} == {"timing.launch", "timing.period"}
+
+
+@pytest.mark.parametrize("kind", ["repeated_cross_sections", "series"])
+def test_other_kinds_of_data_need_no_unit(load: Load, kind: str) -> None:
+    found = load(('unit = "person"\nperiod', "period"), ('path = "sales.csv"', f'path = "a.csv"\nkind = "{kind}"'))
+    assert (found.data.kind, found.columns.unit) == (kind, None)
+    assert load().data.kind == "panel"

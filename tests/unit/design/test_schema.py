@@ -53,6 +53,7 @@ OTHER = "[[other_intervention]]\nname = 'bonus'\narm = 'both'\nshare = "
         (KPI, KPI + "\nminimum_worthwhile_effect = '1'", "kpi[0].minimum_worthwhile_effect", "found '1'"),
         (KPI, KPI + "\nminimum_worthwhile_effect = nan", "kpi[0].minimum_worthwhile_effect", "a finite number"),
         ('source = "file"', 'source = "url"', "data.source", "expected one of file, dataset"),
+        ('source = "file"', 'source = "file"\nkind = "tables"', "data.kind", "panel, repeated_cross_sections, series"),
         ('adopted = "start"', 'adopted = "start"\ncovariates = "age"', "columns.covariates", "expected an array"),
         ('adopted = "start"', 'adopted = "start"\ncovariates = ["a", "a"]', "columns.covariates", "'a' repeats"),
         ('adopted = "start"', 'adopted = "start"\ngroups = [1]', "columns.groups[0]", "expected a text"),

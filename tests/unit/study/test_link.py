@@ -12,7 +12,8 @@ import pytest
 
 from attribution.design.load import load_design
 from attribution.errors import DataError
-from attribution.study.link import Linked, link
+from attribution.study.calendar import rows_over
+from attribution.study.link import Linked, compares_windows, link
 from attribution.study.sources import read
 
 Day = datetime.date
@@ -174,3 +175,50 @@ def test_each_kpi_has_a_panel_with_its_own_direction_and_scale(
         "sales": ("higher", "linear"),
         "errors": ("lower", "log"),
     }
+
+
+def test_only_methods_that_look_at_every_period_get_a_panel_without_periods_that_are_not_over(
+    linked: Callable[..., Linked],
+) -> None:
+    both = {"analysis.1": {"id": "waves", "method": "staggered", "role": "sensitivity"}}
+    found = linked(both, as_of=Day(2026, 4, 30))
+    assert (len(found.panels["sales"].periods), len(found.current["sales"].periods)) == (7, 6)
+    assert found.rows_waiting == 60
+    assert [compares_windows(name) for name in ("did", "prepost", "staggered", "event_study", "twfe")] == [
+        True, True, False, False, False,
+    ]  # fmt: skip
+    whole = linked(both)
+    assert (whole.rows_waiting, whole.current["sales"]) == (0, whole.panels["sales"])
+    # Without such a method nothing is built twice.
+    assert linked(as_of=Day(2026, 4, 30)).current == {}
+
+
+@pytest.mark.parametrize(
+    ("labels", "length", "over"),
+    [
+        (["2026-03", "2026-04", "2026-05"], "month", 2),
+        (["2026-03-01", "2026-04-01", "2026-05-01"], "month", 2),
+        (["2026-03-31", "2026-04-30", "2026-05-31"], "month", 2),
+        (["2026Q1", "2026Q2"], "quarter", 1),
+        (["2026-01", "2026-02", "2026-06"], "quarter", 2),
+        ([2024, 2025, 2026], "year", 2),
+        ([2024, 2025, 2026], "month", 3),
+        (["2026-04-20", "2026-04-27"], "week", 1),
+        (list(pd.period_range("2026-03", periods=3, freq="M")), "month", 2),
+        (["2026-03", "someday"], "month", 2),
+    ],
+)
+def test_rows_of_periods_that_are_over(labels: list[Any], length: Any, over: int) -> None:
+    assert list(rows_over(pd.Series(labels), length, Day(2026, 4, 30))) == [True] * over + [False] * (
+        len(labels) - over
+    )
+
+
+def test_other_kinds_of_data_are_read_as_declared(
+    linked: Callable[..., Linked], sales: Callable[..., pd.DataFrame]
+) -> None:
+    crossed = linked({"data.kind": "repeated_cross_sections", "columns.unit": None})
+    assert (crossed.panels["sales"].kind, len(crossed.panels["sales"].units)) == ("repeated_cross_sections", 420)
+    frame = sales()[lambda rows: rows["person"] == "001"]
+    series = linked({"data.kind": "series", "columns.unit": None}, frame=frame)
+    assert (series.panels["sales"].kind, len(series.panels["sales"].units)) == ("series", 1)

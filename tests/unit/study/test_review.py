@@ -22,7 +22,7 @@ def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable
     skipped = [finding for finding in findings if finding.status == "skipped"]
     assert {finding.id for finding in skipped} == {
         "baseline_equivalence", "launch", "clusters_per_arm", "standard_error", "contamination", "units_lost",
-        "observation_gap", "share_estimable", "draws_failed",
+        "observation_gap", "share_estimable", "draws_failed", "series_length", "synthetic_fit",
     }  # fmt: skip
     assert all("no data" in finding.message for finding in skipped if finding.id != "contamination")
 
