@@ -55,7 +55,8 @@ TASKS = (
         (OURS, "pyfixest", "diff_diff", "linearmodels"),
         1e-4,
         0.01,
-        "iterated demeaning, and other small-sample factors",
+        "the others take the cohorts’ shares as known; ours count in the standard error and are held fixed for this "
+        "comparison; iterated demeaning, and other small-sample factors",
     ),
     Task(
         "two_by_two",

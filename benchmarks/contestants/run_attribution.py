@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import measure
 import pandas as pd
-from synthetic import AFTER, BEFORE, COVARIATES
+from synthetic import AFTER, BEFORE, COVARIATES, LAUNCHES, MONTHS
 
 import attribution as at
 
@@ -24,9 +25,15 @@ def _panel(frame: pd.DataFrame, cluster: str, covariates: list[str]) -> Callable
     )
 
 
+def _named(term: str) -> str | None:
+    """Return `event=2` for `effect[event=2]`, None for other terms and for the mean over events."""
+    key = term.removeprefix("effect[").removesuffix("]")
+    return key if key.startswith("event=") and key != "event=mean" else None
+
+
 def _events(estimate: at.Estimate) -> measure.Answers:
-    found = {term: (estimate.value(term), estimate.std_error(term)) for term in estimate.terms}
-    return {term[len("effect[") : -1]: pair for term, pair in found.items() if term.startswith("effect[event=")}
+    named = {term: _named(term) for term in estimate.terms}
+    return {key: (estimate.value(term), estimate.std_error(term)) for term, key in named.items() if key}
 
 
 def _staggered(panel: at.Panel) -> at.Estimate:
@@ -52,11 +59,8 @@ def group_time_draws(frame: pd.DataFrame, cluster: str) -> tuple[measure.Steps, 
         events, band = result
         simple = events.aggregate("simple")
         drawn = at.simultaneous(simple, ["effect"], method="multiplier", draws=999, seed=1)
-        found = {
-            row.term[len("effect[") : -1]: (row.estimate, row.std_error)
-            for row in band.itertuples()
-            if row.term.startswith("effect[event=")
-        }
+        named = {_named(row.term): (row.estimate, row.std_error) for row in band.itertuples()}
+        found = {key: pair for key, pair in named.items() if key}
         return {"overall": (simple.value("effect"), drawn["std_error"].iloc[0]), **found}
 
     return {"panel": _panel(frame, cluster, COVARIATES), "estimate": estimate}, answers
@@ -66,7 +70,22 @@ def event_study(frame: pd.DataFrame, cluster: str) -> tuple[measure.Steps, Any]:
     def estimate(panel: at.Panel) -> at.Estimate:
         return at.event_study(panel, variance="CR1")
 
-    return {"panel": _panel(frame, cluster, []), "estimate": estimate}, _events
+    size = frame.groupby("start")["person"].nunique()
+
+    def answers(found: at.Estimate) -> measure.Answers:
+        # The others take the cohorts' weights as known; ours count in the standard error, and are fixed for comparison.
+        cells = found.aggregate("cells")
+        weights: dict[str, dict[str, float]] = {}
+        for start, month in product(LAUNCHES, range(1, MONTHS + 1)):
+            term = f"effect[group={start},time={month}]"
+            if term in cells.terms:
+                weights.setdefault(f"event={month - start}", {})[term] = float(size[start])
+        fixed = cells.combine(
+            {key: {term: w / sum(parts.values()) for term, w in parts.items()} for key, parts in weights.items()}
+        )
+        return {key: (found.value(f"effect[{key}]"), fixed.std_error(key)) for key in weights}
+
+    return {"panel": _panel(frame, cluster, []), "estimate": estimate}, answers
 
 
 def two_by_two(frame: pd.DataFrame, cluster: str) -> tuple[measure.Steps, Any]:
