@@ -44,7 +44,9 @@ def synthetic_fit(evidence: Evidence) -> Finding:
         return FIT.skipped("the panel is not the one that the estimate was made from")
     weights = weights_of(panel, fitted)
     donor, share = weights.largest
-    observed = f"error before training {fitted.error:.3g}, {fitted.error / fitted.spread:.0%} of the donors' spread"
+    observed = f"error before training {fitted.error:.3g}"
+    if fitted.spread > 0:
+        observed += f", {fitted.error / fitted.spread:.0%} of the donors' spread"
     ratio = float("nan")
     if len(fitted.donors) > fitted.sites.n_trained:
         others = placebo_replicates(fitted, placebos=PLACEBOS, seed=0).errors(fitted)

@@ -208,7 +208,10 @@ def fit_error(curve: Floats, n_pre: int, *, intercept: bool) -> float:
 
 
 def error_ratio(curves: Floats, n_pre: int) -> Floats:
-    """Return the root mean squared gap after training over that before, of each row of `curves[..., n_periods]`."""
-    with np.errstate(divide="ignore"):
-        squared = np.mean(curves[..., n_pre:] ** 2, axis=-1) / np.mean(curves[..., :n_pre] ** 2, axis=-1)
-    return np.asarray(np.sqrt(squared))
+    """Return the root mean squared gap after training over that before, of each row of `curves[..., n_periods]`.
+
+    Without a gap before it is infinite, without any gap at all 0.
+    """
+    after, before = np.mean(curves[..., n_pre:] ** 2, axis=-1), np.mean(curves[..., :n_pre] ** 2, axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt(np.where(after > 0, after / before, 0.0)))

@@ -101,6 +101,13 @@ def test_more_trained_than_donors_cannot_be_compared() -> None:
     assert "3 donors cannot stand in for 4 trained sites" in found.message
 
 
+def test_a_single_donor_has_no_spread() -> None:
+    found = synthetic_fit(evidence(paths(7, sites=2)))
+    assert found.status == "warn"
+    assert "s1 is 100% of the mix" in found.message
+    assert "nan" not in found.observed
+
+
 def test_without_a_mix_there_is_nothing_to_check(
     sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:

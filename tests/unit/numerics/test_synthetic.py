@@ -154,5 +154,5 @@ def test_the_only_weighted_donor_left_out_leaves_equal_weights() -> None:
 
 
 def test_the_ratio_of_errors_compares_after_with_before() -> None:
-    curves = np.array([[1.0, -1.0, 3.0, 3.0], [0.0, 0.0, 1.0, 1.0]])
-    assert error_ratio(curves, 2).tolist() == [3.0, np.inf]
+    curves = np.array([[1.0, -1.0, 3.0, 3.0], [0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    assert error_ratio(curves, 2).tolist() == [3.0, np.inf, 0.0]
