@@ -123,11 +123,12 @@ def pretrends(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from attribution.numerics.honest_power import detectable
-    >>> found = detectable(np.diag([0.04, 0.09]), np.array([-1.0]), np.array([1.0]), power=0.8, level=0.95)
-    >>> round(found.slope, 4), round(float(found.bias[0]), 4)
-    (0.5603, 0.5603)
+    >>> import attribution as at
+    >>> frame = at.dataset("jobtraining")
+    >>> panel = at.Panel.from_frame(frame, unit="fcode", period="year", outcome="lscrap", trained="grant")
+    >>> found = pretrends(at.event_study(panel))
+    >>> round(found.slope, 3), round(found.detectable.slope, 3), round(found.p_value, 3)
+    (-0.217, 0.416, 0.154)
 
     Source: Roth (2022), Pretest with caution: event-study estimates after testing for parallel trends, AER: Insights 4.
     """

@@ -119,13 +119,14 @@ def trend_sensitivity(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from attribution.numerics.honest import EventStudy
-    >>> from attribution.numerics.honest_smooth import fixed_length, frontier
-    >>> study = EventStudy(np.array([0.1, 1.0]), np.diag([0.04, 0.04]), 1, np.ones(1))
-    >>> low, high = fixed_length(frontier(study), 0.0, 0.95)
-    >>> round(low, 4), round(high, 4)
-    (0.5456, 1.6544)
+    >>> import attribution as at
+    >>> frame = at.dataset("jobtraining")
+    >>> panel = at.Panel.from_frame(frame, unit="fcode", period="year", outcome="lscrap", trained="grant")
+    >>> found = trend_sensitivity(at.event_study(panel), kind="smoothness", magnitudes=[0, 0.1])
+    >>> found.tidy()[["method", "magnitude", "low", "high"]].round(2).values.tolist()
+    [['original', nan, -0.56, 0.02], ['FLCI', 0.0, -0.32, 0.22], ['FLCI', 0.1, -0.38, 0.28]]
+    >>> found.breakdown
+    0.0
 
     Source: Rambachan & Roth (2023), A more credible approach to parallel trends, Rev. Econ. Stud. 90, the sets Δ^RM(M̄)
     with conditional least-favourable hybrid intervals and Δ^SD(M) with fixed-length intervals.

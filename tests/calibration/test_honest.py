@@ -9,7 +9,7 @@ from attribution.numerics.honest import EventStudy, Floats
 from attribution.numerics.honest_relative import holds_zero, mean_zero_draws
 from attribution.numerics.honest_smooth import fixed_length, frontier
 
-LEVEL, REPLICATIONS = 0.95, 2_000
+LEVEL, REPLICATIONS = 0.95, 1_000
 MARGIN = 3 * np.sqrt(LEVEL * (1 - LEVEL) / REPLICATIONS)
 
 
