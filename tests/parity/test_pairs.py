@@ -170,3 +170,30 @@ def test_did_with_covariates_on_cross_sections(samples: dict[str, pd.DataFrame],
         estimate = at.did(panel, baseline=[1975], followup=[1978], covariates=COVARIATES, adjust=adjust, variance="HC0")
         assert estimate.value("effect") == pytest.approx(entry["estimate"], rel=1e-5), adjust
         assert estimate.std_error("effect") == pytest.approx(entry["std_error"], rel=1e-5), adjust
+
+
+@pytest.mark.parametrize("sample", ["cpsctl", "dwcpstrt"])
+def test_the_two_way_regression_of_drdid_is_did_with_rows_taken_as_independent(
+    sample: str, samples: dict[str, pd.DataFrame], reference: Values
+) -> None:
+    """Covariates that do not change drop out of the coefficient of twfe_did_panel, and its error ignores who is who.
+
+    It is the HC0 error of the pooled regression on rows, times √(2n/(2n − 1)): both years of one person as two people.
+    By person, covariates drop out of the error too, and what is left is the entry without covariates.
+    """
+    import statsmodels.api as sm
+
+    frame, entry = samples[sample], reference[f"drdid_{sample}_twfe_panel"]
+    rows = long(frame)
+    panel = at.Panel.from_frame(rows, unit="person", period="year", outcome="earned", adopted="start")
+    estimate = at.did(panel, baseline=[1975], followup=[1978], variance="HC0")
+    assert estimate.value("effect") == pytest.approx(entry["estimate"], rel=1e-6)
+    trained, post = rows["experimental"].to_numpy(dtype=float), (rows["year"] == 1978).to_numpy(dtype=float)
+    covariates = rows[COVARIATES].to_numpy(dtype=float)
+    design = np.column_stack([trained * post, trained, post, np.ones(len(rows)), covariates])
+    model = sm.OLS(rows["earned"].to_numpy(), design)
+    by_row = model.fit(cov_type="HC0").bse[0] * np.sqrt(len(rows) / (len(rows) - 1))
+    assert by_row == pytest.approx(entry["std_error"], rel=1e-6)
+    groups = {"groups": rows["person"].to_numpy(), "use_correction": False}
+    by_person = model.fit(cov_type="cluster", cov_kwds=groups).bse[0]
+    assert estimate.std_error("effect") == pytest.approx(by_person, rel=1e-6)
