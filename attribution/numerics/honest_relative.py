@@ -119,6 +119,13 @@ def mean_zero_draws(study: EventStudy, seed: int) -> Floats:
     return np.asarray(np.linalg.cholesky(study.sigma) @ normals)
 
 
+def critical_bounds(found: Moments, level: float) -> tuple[float, float]:
+    """Return what the least-favourable critical value cannot be below (one vertex alone) or above (Bonferroni)."""
+    first = FIRST_STAGE * (1 - level)
+    widest = float(np.sqrt(np.diag(found.covariance).max()))
+    return widest * float(ndtri(1 - first)), widest * float(ndtri(1 - first / len(found.values)))
+
+
 def relative(study: EventStudy, magnitude: float, level: float, draws: Floats) -> Ends:
     """Return the ends of the robust interval for steps of δ of at most `magnitude` times the largest pre step.
 
@@ -126,31 +133,34 @@ def relative(study: EventStudy, magnitude: float, level: float, draws: Floats) -
     are its outermost values on a grid of `STEP` standard errors, which goes as far as the first stages let it, so that
     the interval is never cut off. `draws` are those of `mean_zero_draws`.
     """
-    tests = [(one, least_favourable(one, level, draws)) for one in _hypotheses(study, magnitude)]
-    low = min((one.values[-2] - critical) / one.slopes[-2] for one, critical in tests)
-    high = max((one.values[-1] - critical) / one.slopes[-1] for one, critical in tests)
+    tests = [(one, *critical_bounds(one, level)) for one in _hypotheses(study, magnitude)]
+    low = min((one.values[-2] - most) / one.slopes[-2] for one, _, most in tests)
+    high = max((one.values[-1] - most) / one.slopes[-1] for one, _, most in tests)
     error = study.std_error
     step = max(STEP * error, (high - low) / MOST)
     first, last = np.floor((low + 20 * error) / step), np.ceil((high + 20 * error) / step)
     targets = -20 * error + step * np.arange(first, last + 1)
     kept = np.zeros(len(targets), dtype=bool)
-    for one, critical in tests:
-        kept |= accepts(one, targets, critical, level)
-    inside = targets[kept]
-    return float(inside[0]), float(inside[-1])
+    for one, least, _ in tests:
+        kept |= accepts(one, targets, least, level)
+    # A larger critical value keeps more. Only a test that could keep something further out needs its own.
+    for one, _, most in tests:
+        possible = np.flatnonzero(accepts(one, targets, most, level))
+        inside = np.flatnonzero(kept)
+        if len(possible) and (not len(inside) or possible[0] < inside[0] or possible[-1] > inside[-1]):
+            kept |= accepts(one, targets, least_favourable(one, level, draws), level)
+    ends = targets[kept]
+    return float(ends[0]), float(ends[-1])
 
 
 def holds_zero(study: EventStudy, magnitude: float, level: float, draws: Floats) -> bool:
     """Say whether the set of `relative` holds 0."""
     zero = np.zeros(1)
-    for one in _hypotheses(study, magnitude):
-        statistic = float(one.values.max())
-        # No vertex has a variance above 1, so that Bonferroni's critical value is never below the least favourable one.
-        if statistic > ndtri(1 - FIRST_STAGE * (1 - level) / len(one.values)):
-            continue
-        if statistic <= 0 or accepts(one, zero, least_favourable(one, level, draws), level)[0]:
-            return True
-    return False
+    tests = [(one, *critical_bounds(one, level)) for one in _hypotheses(study, magnitude)]
+    if any(accepts(one, zero, least, level)[0] for one, least, _ in tests):
+        return True
+    possible = [one for one, _, most in tests if accepts(one, zero, most, level)[0]]
+    return any(bool(accepts(one, zero, least_favourable(one, level, draws), level)[0]) for one in possible)
 
 
 def _hypotheses(study: EventStudy, magnitude: float) -> list[Moments]:

@@ -10,7 +10,9 @@ from scipy.stats import truncnorm
 
 from attribution.numerics.honest import EventStudy, Floats, original
 from attribution.numerics.honest_relative import (
+    STEP,
     accepts,
+    critical_bounds,
     holds_zero,
     least_favourable,
     mean_zero_draws,
@@ -163,6 +165,32 @@ def test_the_first_stage_has_its_size() -> None:
     share = float(((found.forms @ other).max(axis=0) > critical).mean())
     # Two samples of 200,000: the standard error of the difference is √2 · √(.005 · .995 / 200,000) = .00022.
     assert share == pytest.approx(0.005, abs=4 * 0.00022)
+
+
+def test_the_critical_value_lies_within_its_bounds_and_a_larger_one_keeps_more() -> None:
+    for seed in range(6):
+        study = make(seed, 3, np.array([0.3, 0.7]) if seed % 2 else np.array([1.0, 0.0]))
+        draws = mean_zero_draws(study, seed=0)
+        targets = study.value + study.std_error * np.linspace(-60, 60, 2401)
+        union = np.zeros(2401, dtype=bool)
+        for period in range(3):
+            for sign in (1, -1):
+                found = moments(study, 0.8, period, sign)
+                least, most = critical_bounds(found, LEVEL)
+                critical = least_favourable(found, LEVEL, draws)
+                # The simulated value has an error of about .01 of its own.
+                assert least - 0.04 <= critical <= most + 0.04
+                kept = [accepts(found, targets, value, LEVEL) for value in (least, critical, most)]
+                assert (kept[0] <= kept[1]).all()
+                assert (kept[1] <= kept[2]).all()
+                union |= kept[1]
+        # What is skipped in the search for the ends changes none of them.
+        assert not union[[0, -1]].any()
+        low, high = relative(study, 0.8, LEVEL, draws)
+        inside = targets[union]
+        spacing = (0.05 + STEP) * study.std_error
+        assert low == pytest.approx(inside[0], abs=spacing)
+        assert high == pytest.approx(inside[-1], abs=spacing)
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:
