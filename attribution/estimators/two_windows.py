@@ -88,6 +88,11 @@ def estimate_windows(
     fitted = Fitted(replay, values, influence, matrix if adjusted is None else None)
     layers = window_layers(variance, panel, reduced, fitted, strata, main=0)
     moved = reduced.composition if adjusted is None else np.append(reduced.composition, adjusted.composition)
+    notes = [*strata.notes, *_notes(panel, reduced, flow, chosen)]
+    if adjusted is not None:
+        notes += adjusted.notes
+        if np.isnan(layers.covariance).any() and (reduced.means > 0).sum(axis=0).min() > 1:
+            notes.append("without one of the clusters the adjusted effect does not exist: its variance is undefined")
     return Estimate(
         method=method,
         estimand="ITT" if as_assigned else "ATT",
@@ -107,7 +112,7 @@ def estimate_windows(
         scale=panel.scale,
         outcome_range=reduced.outcome_range,
         replay=replay,
-        notes=(*strata.notes, *_notes(panel, reduced, flow, chosen), *(() if adjusted is None else adjusted.notes)),
+        notes=tuple(notes),
     )
 
 

@@ -208,3 +208,18 @@ def test_trained_beyond_the_controls_have_no_tilting() -> None:
     with pytest.raises(MethodError, match="no weights of the controls reproduce") as error:
         did(frame, ["age"], "doubly_robust_improved")
     assert "use adjust='doubly_robust'" in error.value.remedy
+
+
+def test_a_team_that_the_fit_hangs_on_leaves_no_variance_and_is_named() -> None:
+    frame = make()
+    frame["team"] = frame["person"] // 5
+    # One team alone has controls of site c: without it, the propensity of the trained there does not exist.
+    controls = frame["start"].isna() & (frame["site"] == "c")
+    frame["site"] = np.where(controls & (frame["team"] != 3), "a", frame["site"])
+    frame["site"] = np.where(frame["team"] == 3, "c", frame["site"])
+    frame["start"] = np.where(frame["team"] == 3, np.nan, frame["start"])
+    panel = build(frame, cluster="team")
+    estimate = at.did(panel, baseline=[0, 1], followup=[2, 3], covariates=["age", "site"])
+    assert np.isfinite(estimate.value("effect"))
+    assert np.isnan(estimate.std_error("effect"))
+    assert estimate.notes[-1].startswith("without one of the clusters the adjusted effect does not exist")
