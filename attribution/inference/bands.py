@@ -150,7 +150,7 @@ def _multiples(estimate: Estimate, columns: NDArray[np.intp], draws: int, seed: 
             remedy="use method='default', from the estimate's own variance",
         )
     sums = estimate.cluster_influence()[:, columns]
-    drawn = np.empty((draws, len(columns)))
+    drawn, total = np.empty((draws, len(columns))), sums.sum(axis=0)
     for number, start, stop in blocks(draws, len(sums)):
-        drawn[start:stop] = multiplier_sums(sums, stop - start, multiplier, stream(seed, BAND, number))
+        drawn[start:stop] = multiplier_sums(sums, total, stop - start, multiplier, stream(seed, BAND, number))
     return drawn

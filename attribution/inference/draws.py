@@ -99,14 +99,15 @@ def bootstrap(
             remedy=f"use its own variance, {estimate.variance}",
         )
     replay, strata = estimate.replay, estimate.strata
-    sums = estimate.cluster_influence() if kind == "multiplier" else np.empty(0)
+    sums = estimate.cluster_influence() if kind == "multiplier" else np.empty((0, 0))
+    total = sums.sum(axis=0)
     values = np.empty((draws, len(estimate.terms)))
 
     def fill(block: tuple[int, int, int]) -> None:
         number, start, stop = block
         if kind == "multiplier":
             rng = stream(seed, MULTIPLIER, number)
-            values[start:stop] = estimate.values + multiplier_sums(sums, stop - start, multiplier, rng)
+            values[start:stop] = estimate.values + multiplier_sums(sums, total, stop - start, multiplier, rng)
         elif kind == "bayesian":
             values[start:stop] = replay(exponential_weights(strata, stop - start, stream(seed, BAYESIAN, number)))
         else:

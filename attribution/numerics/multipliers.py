@@ -39,10 +39,13 @@ def exponential_weights(strata: NDArray[np.int32], n_draws: int, rng: np.random.
     return weights
 
 
-def multiplier_sums(sums: Floats, n_draws: int, multiplier: Multiplier, rng: np.random.Generator) -> Floats:
+def multiplier_sums(
+    sums: Floats, total: Floats, n_draws: int, multiplier: Multiplier, rng: np.random.Generator
+) -> Floats:
     """Draw ξ·ψ `[n_draws, n_terms]`: cluster sums `[n_clusters, n_terms]` of the influence times random multipliers.
 
-    ξ has mean 0 and variance 1, one for each cluster, the same for all terms. A term whose influence is NaN is NaN.
+    `total[n_terms]` is the sum of `sums` over clusters, the same for every block of draws. ξ has mean 0 and variance 1,
+    one for each cluster, the same for all terms. A term whose influence is NaN is NaN.
 
     Source: Mammen (1993), Bootstrap and wild bootstrap for high dimensional linear models, Ann. Statist. 21; Webb
     (2023), Reworking wild bootstrap-based inference for clustered errors, Can. J. Econ. 56 (six points).
@@ -60,4 +63,4 @@ def multiplier_sums(sums: Floats, n_draws: int, multiplier: Multiplier, rng: np.
         uniform = rng.integers(0, 2**32, size=(n_draws, n_clusters), dtype=np.uint32)
         up = (uniform < round(probability * 2**32)).astype(float)
     # ξ = low + (high − low)·up, and the part that is the same in every draw leaves the product.
-    return np.asarray(up @ ((high - low) * sums) + low * sums.sum(axis=0))
+    return np.asarray((high - low) * (up @ sums) + low * total)

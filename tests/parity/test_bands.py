@@ -62,7 +62,9 @@ def averaged(
 
 def band(influence: Floats, seed: int, multiplier: Any = "rademacher") -> tuple[float, Floats]:
     rng = np.random.default_rng(seed)
-    drawn = np.concatenate([multiplier_sums(influence, BLOCK, multiplier, rng) for _ in range(DRAWS // BLOCK)])
+    drawn = np.concatenate(
+        [multiplier_sums(influence, influence.sum(axis=0), BLOCK, multiplier, rng) for _ in range(DRAWS // BLOCK)]
+    )
     errors = quartile_errors(drawn)
     return supremum_quantile(drawn, errors, 0.95), errors
 
