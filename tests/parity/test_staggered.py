@@ -22,6 +22,7 @@ Values = dict[str, dict[str, Any]]
 Reader = Callable[[str], pd.DataFrame]
 
 VALUES: Values = json.loads(Path(__file__).with_name("values_staggered.json").read_text(encoding="utf-8"))
+CSDID: dict[str, Any] = json.loads(Path(__file__).with_name("values_csdid.json").read_text(encoding="utf-8"))
 BANDS = [name for name in VALUES if "_boot_" in name]
 ADJUST: dict[str, Adjust] = {"dr": "doubly_robust", "ipw": "ipw", "reg": "regression"}
 AGGREGATE = {
@@ -102,6 +103,36 @@ def test_the_wald_statistic_of_the_pre_periods_is_that_of_did(name: str, referen
     covariance = estimate.vcov().loc[before, before].to_numpy()
     # R prints eight digits of the statistic, and inverts a covariance whose condition multiplies the error.
     assert values @ np.linalg.solve(covariance, values) == pytest.approx(extra["wald"][0][0], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    CSDID["entries"],
+    ids=lambda one: "-".join(str(value) for key, value in one.items() if key not in ("parts", "mean")),
+)
+def test_every_combination_of_options_is_that_of_csdid(entry: dict[str, Any], reference_data: Reader) -> None:
+    """csdid is the Python port of `did`: controls × anticipation × base × covariate × sampling weights."""
+    frame = reference_data("mpdta.csv")
+    frame["w"] = 1 + (frame["countyreal"] % 5) / 2
+    estimate = at.staggered(
+        counties(frame, unit="countyreal", weight="w" if entry["weights"] else None),
+        controls=entry["controls"],
+        anticipation=entry["anticipation"],
+        base=entry["base"],
+        covariates=["lpop"] if entry["covariate"] else [],
+        variance="CR0",
+    )
+    table = estimate.tidy().set_index("term")
+    reference_event = -1 - entry["anticipation"] if entry["base"] == "universal" else None
+    for event, value, error in entry["parts"]:
+        if event == reference_event:
+            # 0 by construction: no term.
+            assert value == 0.0
+            assert f"effect[event={event}]" not in table.index
+            continue
+        assert table.loc[f"effect[event={event}]", "estimate"] == pytest.approx(value, abs=1e-10)
+        assert table.loc[f"effect[event={event}]", "std_error"] == pytest.approx(error, rel=1e-8)
+    assert table.loc["effect[event=mean]", ["estimate", "std_error"]].tolist() == pytest.approx(entry["mean"], rel=1e-8)
 
 
 def test_an_aggregation_needs_no_refit(reference_data: Reader) -> None:
