@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.arms import Arms, Controls, Window, all_windows, assigned_arms, two_window_arms
+from attribution.core.arms import TRAINED, Arms, Controls, Window, all_windows, assigned_arms, two_window_arms
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate, Replay
 from attribution.core.flow import Flow
 from attribution.core.panel import Panel
@@ -187,7 +187,9 @@ def _notes(panel: Panel, reduced: Reduced, flow: Flow, chosen: Selection) -> lis
         notes.append(f"controls include {sum(count for _, count in flow.later)} {what} that adopt later ({later})")
     for number, window in enumerate(chosen.parts, start=1):
         named = ", ".join(panel.periods.text(int(code)) for code in window.codes)
-        notes.append(f"window {number} of the follow-up: {named}")
+        waiting = reduced.entering & (chosen.arms.code == TRAINED) & (panel.units.adopted > window.codes[-1])
+        still = f"; {int(waiting.sum()):,} of the trained adopt only later" if waiting.any() else ""
+        notes.append(f"window {number} of the follow-up: {named}{'' if chosen.as_assigned else still}")
     if chosen.as_assigned:
         trained = panel.units.adopted <= chosen.after.codes[-1]
         early = panel.units.adopted <= chosen.before.codes[-1]
