@@ -189,7 +189,7 @@ def _by_jackknife(fitted: Fitted) -> _Inference:
     unit = fitted.fit.unit
     df = np.array([n_trained - 1.0, max(1.0 / float(unit @ unit) - 1.0, 1.0)])
     layers = jackknife_layers(fitted.trained, fitted.sites.share, fitted.donors, fitted.fit)
-    note = "standard errors are the jackknife with the weights held fixed, which is too small for the share"
+    note = "standard errors are the jackknife with the weights held fixed, which is too small for the background"
     strata = (np.arange(n_trained + n_donors) >= n_trained).astype(np.int32)
     return _Inference(layers, df, strata, ("trained", "control"), "jackknife", (note,))
 

@@ -265,7 +265,7 @@ def test_the_jackknife_has_a_layer_for_each_arm() -> None:
     assert estimate.stratum_df[0] == 3.0
     # Only trained sites move the observed change.
     assert estimate.contrast({"change": 1.0}).df == pytest.approx(3.0)
-    assert any("too small for the share" in note for note in estimate.notes)
+    assert any("too small for the background" in note for note in estimate.notes)
 
 
 @pytest.mark.parametrize(
