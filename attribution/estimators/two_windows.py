@@ -113,6 +113,7 @@ def estimate_windows(
         outcome_range=reduced.outcome_range,
         replay=replay,
         notes=tuple(notes),
+        adjusted=tuple(covariates),
     )
 
 

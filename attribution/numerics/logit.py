@@ -153,7 +153,8 @@ def _fit(design: Floats, trained: Bools, weight: Floats, start: Floats, link: Li
 def fit_index_draws(design: Floats, trained: Bools, weights: Floats, link: Link, fit: IndexFit) -> Floats:
     """Return coefficients `[n_draws, k]` refitted under `weights[n_draws, n]`; NaN where a draw has no fit.
 
-    `fit` is that of the same units at weights of one draw; every draw starts from it.
+    `fit` is that of the same units at weights of one draw; every draw starts from it. Some arrays of the size of
+    `weights` are made: the caller cuts draws into blocks.
     """
     arms = np.stack([weights @ trained, weights @ ~trained], axis=1)
     start = np.broadcast_to(fit.coefficients, (len(weights), design.shape[1]))

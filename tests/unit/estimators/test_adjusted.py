@@ -82,6 +82,7 @@ def test_the_effect_is_the_kernel_on_changes_of_window_means(adjust: Adjust) -> 
     assert estimate.value("effect") == pytest.approx(att[0], rel=1e-10)
     assert estimate.std_error("effect") == pytest.approx(np.sqrt((influence**2).sum()), rel=1e-9)
     assert estimate.notes[-1] == f"adjusted by {adjust} for age, site[b], site[c]"
+    assert estimate.adjusted == ("age", "site")
 
 
 def test_regression_is_what_statsmodels_predicts_for_the_trained() -> None:
