@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.arms import CONTROL, TRAINED, two_window_arms, windows
+from attribution.core.arms import CONTROL, TRAINED, assigned_arms, two_window_arms, windows
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 
@@ -16,24 +17,68 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+ROLLOUTS = ("staggered", "event_study", "twfe")
+"""Methods whose trained begin at several dates."""
+
+MIXED = ("synthetic",)
+"""Methods that compare with a mix fitted to the trained: the arms as they are say nothing of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """Who of a panel an estimate compares, as masks over units, and the codes of the periods before any training."""
+
+    trained: NDArray[np.bool_]
+    control: NDArray[np.bool_]
+    before: NDArray[np.int16]
+
+
+def compared_arms(panel: Panel, estimate: Estimate) -> Compared | None:
+    """Return the two arms that an estimate compares unit by unit; None where it compares no units.
+
+    Two windows: trained between them, against who was not; by assignment where the effect is that of being assigned. A
+    rollout: every cohort that the effect speaks for, against those never trained or trained too late to count, in the
+    periods before the first cohort began, which all of them share. A trend and a mix of donors compare no units.
+    """
+    if estimate.rows != "units" or not estimate.n.control.units or estimate.method in MIXED:
+        return None
+    entered, adopted = estimate.clusters >= 0, panel.units.adopted
+    before = np.array(panel.periods.codes(estimate.n.baseline, where="baseline"), dtype=np.int16)
+    if estimate.method in ROLLOUTS:
+        later = {period for period, _ in estimate.n.later}
+        inside = (adopted > 0) & (adopted < len(panel.periods))
+        counted = [code for code in np.unique(adopted[inside]) if panel.periods.text(int(code)) not in later]
+        trained = np.isin(adopted, counted)
+        return Compared(entered & trained, entered & ~trained, before)
+    if estimate.estimand == "ITT":
+        code = assigned_arms(panel).code
+    else:
+        code = two_window_arms(panel, *windows(panel, estimate.n.baseline, estimate.n.followup), "not_yet").code
+    return Compared(entered & (code == TRAINED), entered & (code == CONTROL), before)
+
 
 def baseline_balance(panel: Panel, estimate: Estimate) -> pd.DataFrame:
     """Return the arms' standardised difference at baseline for the KPI and each numeric covariate.
 
     One row per variable: `variable, trained, control, difference, g, missing`, over the units that entered the
-    estimate, by their weights. `g` is Hedges' g with the small-sample factor 1 − 3/(4N − 9); for a variable of 0 and
-    1 it is the Cox index, the log odds ratio / 1.65, with the same factor. Infinite where each arm has one value and
-    these differ, NaN where it does not exist. Covariates of text are left to their indicator columns.
+    estimate, by their weights; none where it compares no units (see `compared_arms`). In repeated cross-sections the
+    units are the rows of the baseline. `g` is Hedges' g with the small-sample factor 1 − 3/(4N − 9); for a
+    variable of 0 and 1 it is the Cox index, the log odds ratio / 1.65, with the same factor. Infinite where each arm
+    has one value and these differ, NaN where it does not exist. Covariates of text are left to their indicator columns.
 
     Source: What Works Clearinghouse (2022), Procedures and Standards Handbook 5.0, appendix E.
     """
     import pandas as pd
 
-    before, after = windows(panel, list(estimate.n.baseline), list(estimate.n.followup))
-    arms = two_window_arms(panel, before, after, "not_yet")
-    entered = estimate.clusters >= 0
-    masks = [entered & (arms.code == code) for code in (TRAINED, CONTROL)]
-    variables = {estimate.outcome: _baseline_mean(panel, before.codes)}
+    columns = ["variable", "trained", "control", "difference", "g", "missing"]
+    arms = compared_arms(panel, estimate)
+    if arms is None:
+        return pd.DataFrame(columns=columns)
+    masks = [arms.trained, arms.control]
+    level = _baseline_mean(panel, arms.before)
+    if panel.kind == "repeated_cross_sections":
+        masks = [mask & np.isin(panel.observations.period, arms.before) for mask in masks]
+    variables = {estimate.outcome: level}
     for name, values in panel.units.covariates.items():
         if np.issubdtype(values.dtype, np.number):
             variables[name] = values.astype(float)
@@ -46,7 +91,7 @@ def baseline_balance(panel: Panel, estimate: Estimate) -> pd.DataFrame:
         means = [float(w @ v / w.sum()) if len(v) else float("nan") for v, w in (trained, control)]
         g = standardised_difference(*trained, *control)
         rows.append((name, means[0], means[1], means[0] - means[1], g, missing))
-    return pd.DataFrame(rows, columns=["variable", "trained", "control", "difference", "g", "missing"])
+    return pd.DataFrame(rows, columns=columns)
 
 
 def standardised_difference(first: Floats, first_weight: Floats, second: Floats, second_weight: Floats) -> float:

@@ -34,6 +34,8 @@ DATASETS: Mapping[str, str] = {
 CHECKS: Mapping[str, str] = {
     "baseline_equivalence": "attribution.checks.baseline:baseline_equivalence",
     "pre_periods": "attribution.checks.baseline:pre_periods",
+    "pre_trends": "attribution.checks.pretrends:pre_trends",
+    "trend_breakdown": "attribution.checks.pretrends:trend_breakdown",
     "launch": "attribution.checks.launch:launch",
     "clusters_per_arm": "attribution.checks.clusters:clusters_per_arm",
     "standard_error": "attribution.checks.clusters:standard_error",
@@ -42,6 +44,7 @@ CHECKS: Mapping[str, str] = {
     "two_way_primary": "attribution.checks.two_way:two_way_primary",
     "synthetic_fit": "attribution.checks.synthetic:synthetic_fit",
     "series_length": "attribution.checks.trend:series_length",
+    "attrition": "attribution.checks.attrition:attrition",
     "units_lost": "attribution.checks.losses:units_lost",
     "observation_gap": "attribution.checks.losses:observation_gap",
     "share_estimable": "attribution.checks.share:share_estimable",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from attribution.balance import baseline_balance
+from attribution.balance import baseline_balance, compared_arms
+from attribution.checks.attrition import attrition
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 
 EQUIVALENCE = Rule(
@@ -21,19 +23,34 @@ PRE_PERIODS = Rule(
 )
 
 
+ADJUSTS = {
+    "did": "difference-in-differences",
+    "staggered": "comparison of changes",
+    "event_study": "comparison of changes",
+    "twfe": "regression with unit effects",
+    "lagged": "comparison at equal baselines",
+}
+"""Methods that adjust for the baseline of the KPI itself, and what in them does."""
+
+
 def baseline_equivalence(evidence: Evidence) -> Finding:
     """Compare the arms at baseline, KPI and declared covariates, in standard deviations."""
     panel, estimate = evidence.panel, evidence.estimate
     if panel is None or estimate is None:
         return EQUIVALENCE.waits(evidence, "no data to compare the arms at baseline")
-    if not estimate.n.control.units:
-        return EQUIVALENCE.skipped(f"{estimate.method} has no comparison")
+    if compared_arms(panel, estimate) is None:
+        return EQUIVALENCE.skipped(_no_arms(estimate))
     table = baseline_balance(panel, estimate)
     sizes = table["g"].abs().to_numpy()
     unknown = np.isnan(sizes)
     observed = "g: " + "; ".join(_shown(name, g) for name, g in zip(table["variable"], table["g"], strict=True))
-    randomised = evidence.design is not None and evidence.design.assignment.mechanism == "random"
-    adjusted = estimate.outcome if estimate.method == "did" else ""
+    # Beyond the boundary of attrition a randomised comparison is judged like any other.
+    randomised = (
+        evidence.design is not None
+        and evidence.design.assignment.mechanism == "random"
+        and attrition(evidence).status != "warn"
+    )
+    adjusted = {*estimate.adjusted, *([estimate.outcome] if estimate.method in ADJUSTS else [])}
     # A difference that can be measured is judged first: one that cannot must not hide it.
     worst = int(np.argmax(np.where(unknown, -1.0, sizes)))
     name = table["variable"].iloc[worst]
@@ -53,7 +70,7 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
             f"the baseline difference of {names} has no standard deviation to be measured in",
             "give the baseline of at least two units in each arm, with values that vary",
         )
-    open_ones = [str(one) for one, g in zip(table["variable"], sizes, strict=True) if g > 0.05 and one != adjusted]
+    open_ones = [str(one) for one, g in zip(table["variable"], sizes, strict=True) if g > 0.05 and one not in adjusted]
     if open_ones:
         return EQUIVALENCE.finding(
             "warn",
@@ -62,12 +79,19 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
             "adjust for what differed, or say in the limits why it does not matter",
         )
     if sizes[worst] > 0.05:
+        how = f"the {ADJUSTS[estimate.method]}" if name == estimate.outcome else f"the {estimate.method} analysis"
         return EQUIVALENCE.finding(
-            "pass",
-            observed,
-            f"{name} differed by {sizes[worst]:.2f} standard deviations; the difference-in-differences adjusts for it",
+            "pass", observed, f"{name} differed by {sizes[worst]:.2f} standard deviations; {how} adjusts for it"
         )
     return EQUIVALENCE.finding("pass", observed, "the arms were alike at baseline")
+
+
+def _no_arms(estimate: Estimate) -> str:
+    if not estimate.n.control.units:
+        return f"{estimate.method} has no comparison"
+    if estimate.rows == "periods":
+        return f"{estimate.method} compares a series with its own past, not units with others"
+    return f"{estimate.method} fits a mix of the others to the trained; see how well it fits"
 
 
 def _shown(name: str, g: float) -> str:

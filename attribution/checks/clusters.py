@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from attribution.balance import ROLLOUTS
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
@@ -26,11 +27,17 @@ def clusters_per_arm(evidence: Evidence) -> Finding:
     estimate = evidence.estimate
     if estimate is None:
         return CLUSTERS.waits(evidence, "no data to count clusters in")
+    if estimate.rows == "periods":
+        return CLUSTERS.skipped("one series is watched over time: its length says how sure we are, not clusters")
+    if estimate.method == "synthetic":
+        return _donors(estimate)
     counts = {"trained": estimate.n.trained.clusters}
     if estimate.n.control.units:
         counts["control"] = estimate.n.control.clusters
     least = min(counts.values())
     observed = ", ".join(f"{count} {arm}" for arm, count in counts.items())
+    if estimate.method in ROLLOUTS and estimate.variance == "default":
+        observed += f"; strata: {', '.join(estimate.stratum_names)}"
     if least == 1:
         return CLUSTERS.finding(
             "fail",
@@ -56,6 +63,27 @@ def clusters_per_arm(evidence: Evidence) -> Finding:
     return CLUSTERS.finding("pass", observed, "there are enough clusters in each arm")
 
 
+def _donors(estimate: Estimate) -> Finding:
+    """Judge the donors: placebos among them are the variance, however few sites were trained."""
+    count = estimate.n.control.clusters
+    observed = f"{estimate.n.trained.clusters} trained, {count} donors"
+    if count < 5:
+        return CLUSTERS.finding(
+            "fail",
+            observed,
+            "fewer than 5 donors: how far they part from their own mixes says nothing about chance",
+            "add sites that were not trained",
+        )
+    if count < 10:
+        return CLUSTERS.finding(
+            "warn",
+            observed,
+            "fewer than 10 donors: the interval rests on a handful of placebos",
+            "add sites that were not trained, or read the interval with care",
+        )
+    return CLUSTERS.finding("pass", observed, "there are enough donors for placebos")
+
+
 def standard_error(evidence: Evidence) -> Finding:
     """Require a standard error of the effect and of the observed change: a variance of 0 is none, whatever it seems."""
     estimate = evidence.estimate
@@ -69,6 +97,13 @@ def standard_error(evidence: Evidence) -> Finding:
     if not undefined:
         return STANDARD_ERROR.finding("pass", observed, "the standard errors are defined")
     which = f"the standard error of the {' and the '.join(undefined)} is undefined"
+    if estimate.rows == "periods" or estimate.method == "synthetic":
+        return STANDARD_ERROR.finding(
+            "fail",
+            observed,
+            f"{which}: {_said(estimate)}",
+            "give a longer baseline" if estimate.rows == "periods" else "add sites that were not trained",
+        )
     if _single_arms(estimate):
         return STANDARD_ERROR.finding(
             "fail",
@@ -83,6 +118,12 @@ def standard_error(evidence: Evidence) -> Finding:
         f"{which}: every {whose} changed alike, so that the KPI column may be constant or mis-joined",
         "look at the KPI of these units in both windows, and join the column anew",
     )
+
+
+def _said(estimate: Estimate) -> str:
+    """Return why an estimate without clusters has no standard error, in its own words where it says so."""
+    noted = [note for note in estimate.notes if "no interval" in note]
+    return noted[0] if noted else "nothing says how sure we are"
 
 
 def _single_arms(estimate: Estimate) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from attribution.balance import compared_arms
 from attribution.checks.evidence import Evidence, Rule
-from attribution.core.arms import CONTROL, TRAINED, two_window_arms, windows
 from attribution.core.finding import Finding
 
 OTHERS = Rule(
@@ -81,17 +79,18 @@ def contamination(evidence: Evidence) -> Finding:
 def _single_groups(evidence: Evidence) -> list[str]:
     """Return the group columns in which one arm has a single value that is not everybody's, in words."""
     panel, estimate = evidence.panel, evidence.estimate
-    if panel is None or estimate is None or not estimate.n.control.units:
+    if panel is None or estimate is None:
         return []
-    before, after = windows(panel, list(estimate.n.baseline), list(estimate.n.followup))
-    arms = two_window_arms(panel, before, after, "not_yet").code
-    entered = estimate.clusters >= 0
+    arms = compared_arms(panel, estimate)
+    if arms is None:
+        return []
+    entered = arms.trained | arms.control
     found = []
     for name, values in panel.units.groups.items():
         if len({str(value) for value in values[entered]}) == 1:
             continue
-        for code, arm in ((TRAINED, "trained"), (CONTROL, "control")):
-            known = {str(value) for value in values[entered & (arms == code)] if value is not None}
-            if len(known) == 1 and np.sum(entered & (arms == code)) > 1:
+        for mine, arm in ((arms.trained, "trained"), (arms.control, "control")):
+            known = {str(value) for value in values[mine] if value is not None}
+            if len(known) == 1 and mine.sum() > 1:
                 found.append(f"all {arm} units have {name} {known.pop()}")
     return found

@@ -13,6 +13,7 @@ from attribution.core.panel import Panel
 from attribution.design.schema import StudyDesign
 from attribution.finance.costs import CostLedger
 from attribution.inference.factor import AttributionFactor
+from attribution.inference.look_back import LookBack
 from attribution.registry import CHECKS, load
 
 
@@ -26,6 +27,7 @@ class Evidence:
     estimate: Estimate | None = None
     factor: AttributionFactor | None = None
     ledger: CostLedger | None = None
+    look_back: LookBack | None = None
 
 
 Check: TypeAlias = Callable[[Evidence], Finding]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
 from attribution.core.flow import Flow
@@ -25,10 +27,13 @@ def units_lost(evidence: Evidence) -> Finding:
     if estimate is None:
         return LOST.waits(evidence, "no data to count units in")
     flow = estimate.n
+    offered = estimate.estimand == "ITT"
+    who = "assigned" if offered else "trained"
     measured, compared = flow.trained.units, flow.control.units
-    lost, silent = _without_kpi(flow, "trained"), _without_kpi(flow, "never trained", "trained later")
+    lost = without_kpi(flow, who)
+    silent = without_kpi(flow, *(("not assigned",) if offered else ("never trained", "trained later")))
     trained, others = measured + lost, compared + silent
-    arms = f"{measured} of {trained} trained" + (f" and {compared} of {others} compared" if others else "")
+    arms = f"{measured} of {trained} {who}" + (f" and {compared} of {others} compared" if others else "")
     observed = f"{arms} measured, {flow.units_left_out} left out in all"
     if evidence.panel is not None and evidence.panel.counts.switched_off:
         observed += f"; {evidence.panel.counts.switched_off} stop being marked as trained after they started"
@@ -36,17 +41,15 @@ def units_lost(evidence: Evidence) -> Finding:
     if thin or few:
         message = f"the comparison is {compared} of {others} units; the other {silent} have no KPI in both windows"
         if thin:
-            beside = f", compared with {compared} of {others} not trained" if few else ""
+            beside = f", compared with {compared} of {others} not {who}" if few else ""
             rest = "the others" if few else f"the other {lost}"
-            message = (
-                f"the effect speaks for {measured} of the {trained} trained{beside}; nothing is known about {rest}"
-            )
+            message = f"the effect speaks for {measured} of the {trained} {who}{beside}; nothing is known about {rest}"
         return LOST.finding("warn", observed, message, "find the missing KPI values, or say whom the result speaks for")
     everyone = "all units are measured" if not lost + silent else "nearly all units are measured"
     return LOST.finding("pass", observed, f"{everyone} in both windows")
 
 
-def _without_kpi(flow: Flow, *arms: str) -> int:
+def without_kpi(flow: Flow, *arms: str) -> int:
     """Return how many units of an arm did not enter for want of KPI values, whatever else left others out."""
     return sum(part.units for part in flow.left_out if part.arm in arms and "KPI value" in part.reason)
 
@@ -59,6 +62,8 @@ def observation_gap(evidence: Evidence) -> Finding:
     if not estimate.n.control.units:
         return GAP.skipped(f"{estimate.method} has no comparison")
     coverage = estimate.n.coverage
+    if np.isnan(coverage.trained).all() or np.isnan(coverage.control).all():
+        return GAP.skipped("every row is somebody else, so that nobody can be missing from a period")
     gap, period = coverage.largest_gap()
     observed = f"largest gap {100 * gap:.0f} points" + (f", in {period}" if gap else "")
     if gap > 0.10 + 1e-9:
@@ -71,7 +76,8 @@ def observation_gap(evidence: Evidence) -> Finding:
             "find out who is missing and why; leave the period out if it cannot be mended",
         )
     moved = estimate.n.composition
-    if "effect" in estimate.terms and abs(moved) > 0.25 * estimate.std_error("effect"):
+    error = estimate.std_error("effect") if "effect" in estimate.terms else float("nan")
+    if abs(moved) > 0.25 * error:
         return GAP.finding(
             "warn",
             f"{observed}; composition " + f"{moved:+.3g}".replace("-", "−"),

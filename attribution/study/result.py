@@ -12,6 +12,7 @@ from attribution.core.panel import Panel
 from attribution.design.schema import StudyDesign
 from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
+from attribution.inference.look_back import LookBack
 from attribution.study.link import Linked
 from attribution.study.manifest import Manifest
 
@@ -24,6 +25,7 @@ class StudyResult:
     """One study, run: `estimates` and `factors` by analysis id, the money of the first primary KPI, the findings.
 
     `primary` are the ids of the primary analyses, the first being the headline's. `roi` is None with `roi_reason`.
+    `looks_back` says for each primary analysis what the periods before the start show of trends.
     """
 
     design: StudyDesign
@@ -35,6 +37,7 @@ class StudyResult:
     roi_reason: str
     findings: tuple[Finding, ...]
     manifest: Manifest
+    looks_back: Mapping[str, LookBack] = field(default_factory=dict, repr=False)
 
     @property
     def estimate(self) -> Estimate:

@@ -35,5 +35,5 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> Review
     source = read(design)
     linked = link(design, source, as_of)
     if linked.not_begun:
-        return Review(findings_of(design, linked, {}, {}))
+        return Review(findings_of(design, linked, {}, {}, {}))
     return Review(run_linked(design, source, linked).findings)

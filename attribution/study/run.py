@@ -15,6 +15,7 @@ from attribution.errors import DataError, MethodError, require_type
 from attribution.finance.costs import CostLedger, CostLine, cost_ledger
 from attribution.finance.roi import Roi, roi
 from attribution.inference.factor import AttributionFactor, attribution_factor
+from attribution.inference.look_back import LookBack, look_back
 from attribution.registry import CHECKS, ESTIMATORS, ONCE_A_STUDY, load, options
 from attribution.study.link import FIRST_CLAIM_DAY, Linked, link
 from attribution.study.manifest import build_manifest
@@ -66,6 +67,7 @@ def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: 
     primary = tuple(analysis.id for analysis in design.analysis if analysis.role == "primary")
     ledger = ledger_of(design)
     money, reason = _money(design, linked, factors, ledger)
+    looks_back = {name: _look_back(design, estimates, name) for name in primary}
     return StudyResult(
         design=design,
         linked=linked,
@@ -74,8 +76,9 @@ def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: 
         primary=primary,
         roi=money,
         roi_reason=reason,
-        findings=findings_of(design, linked, estimates, factors),
+        findings=findings_of(design, linked, estimates, factors, looks_back),
         manifest=build_manifest(design, source, linked),
+        looks_back=looks_back,
     )
 
 
@@ -113,6 +116,14 @@ def _own_options(analysis: Analysis, linked: Linked) -> dict[str, Any]:
         )
     nested = any(isinstance(one, tuple) for one in stated["followup"])
     return stated | {"followup": over if nested else [label for window in over for label in window]}
+
+
+def _look_back(design: StudyDesign, estimates: Mapping[str, Estimate], primary: str) -> LookBack:
+    """Return what the periods before the start show: of the primary analysis, else of another one of its KPI."""
+    kpis = {one.id: one.kpi for one in design.analysis}
+    others = [name for name in estimates if name != primary and kpis[name] == kpis[primary]]
+    inference = design.inference
+    return look_back({name: estimates[name] for name in (primary, *others)}, level=inference.level, seed=inference.seed)
 
 
 def ledger_of(design: StudyDesign) -> CostLedger | None:
@@ -168,10 +179,12 @@ def findings_of(
     linked: Linked,
     estimates: Mapping[str, Estimate],
     factors: Mapping[str, AttributionFactor],
+    looks_back: Mapping[str, LookBack],
 ) -> tuple[Finding, ...]:
     """Apply the checks to each primary analysis, those of the money once; with several analyses, the id says which.
 
-    Before there is a follow-up, `estimates` and `factors` are empty, and the checks that need them are skipped.
+    Before there is a follow-up, `estimates`, `factors` and `looks_back` are empty, and the checks that need them are
+    skipped.
     """
     ledger = ledger_of(design)
     evidence = {
@@ -181,6 +194,7 @@ def findings_of(
             estimate=estimates.get(analysis.id),
             factor=factors.get(analysis.id),
             ledger=ledger,
+            look_back=looks_back.get(analysis.id),
         )
         for analysis in design.analysis
         if analysis.role == "primary"

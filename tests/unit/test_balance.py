@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import attribution as at
-from attribution.balance import baseline_balance, standardised_difference
+from attribution.balance import baseline_balance, compared_arms, standardised_difference
 
 
 def _ones(values: Sequence[float]) -> np.ndarray:
@@ -90,3 +90,64 @@ def test_the_table_is_of_those_who_entered(sales: Callable[..., pd.DataFrame]) -
         assert row.control == pytest.approx(arms[1].mean(), rel=1e-12)
         assert row.difference == pytest.approx(row.trained - row.control, rel=1e-12)
         assert row.g == pytest.approx(_hedges(list(arms[0]), list(arms[1])), rel=1e-9)
+
+
+def _waves(kind: str = "panel") -> at.Panel:
+    """Return 4 people trained in month 2, 3 in month 4, 5 never, over 6 months; `age` is the person's number."""
+    start = [2] * 4 + [4] * 3 + [None] * 5
+    rows = [(u, t, 10.0 * u + t, start[u], float(u)) for u in range(12) for t in range(6)]
+    frame = pd.DataFrame(rows, columns=["person", "month", "kpi", "start", "age"])
+    return at.Panel.from_frame(
+        frame,
+        unit="person" if kind == "panel" else None,
+        period="month",
+        outcome="kpi",
+        adopted="start",
+        covariates=["age"],
+        kind=kind,  # type: ignore[arg-type]
+    )
+
+
+def test_a_rollout_is_balanced_before_its_first_cohort_begins() -> None:
+    panel = _waves()
+    for estimate in (at.staggered(panel), at.event_study(panel), at.twfe(panel)):
+        table = baseline_balance(panel, estimate).set_index("variable")
+        # Seven ever trained (numbers 0 to 6) and five never (7 to 11), months 0 and 1.
+        assert list(table.loc["kpi", ["trained", "control"]]) == [30.5, 90.5]
+        assert list(table.loc["age", ["trained", "control", "missing"]]) == [3.0, 9.0, 0.0]
+
+
+def test_in_cross_sections_the_rows_of_the_baseline_are_compared() -> None:
+    panel = _waves("repeated_cross_sections")
+    table = baseline_balance(panel, at.staggered(panel)).set_index("variable")
+    assert list(table.loc["kpi", ["trained", "control", "missing"]]) == [30.5, 90.5, 0.0]
+    assert list(table.loc["age", ["trained", "control"]]) == [3.0, 9.0]
+
+
+def test_a_cohort_that_the_effect_does_not_speak_for_is_compared_with() -> None:
+    panel = _waves()
+    estimate = at.staggered(panel, followup=[2, 3])
+    arms = compared_arms(panel, estimate)
+    assert arms is not None
+    assert list(np.flatnonzero(arms.trained)) == [0, 1, 2, 3]
+    assert (arms.trained.sum(), arms.control.sum()) == (estimate.n.trained.units, estimate.n.control.units)
+
+
+def test_by_assignment_the_arms_are_those_assigned(sales: Callable[..., pd.DataFrame]) -> None:
+    frame = sales()
+    frame["assigned"] = (frame["person"] < "020").astype(int)
+    panel = at.Panel.from_frame(
+        frame, unit="person", period="month", outcome="sales", adopted="start", assigned="assigned"
+    )
+    months = sorted(frame["month"].unique())
+    arms = compared_arms(panel, at.did(panel, baseline=months[:3], followup=months[3:], as_assigned=True))
+    assert arms is not None
+    assert (arms.trained.sum(), arms.control.sum()) == (20, 40)
+
+
+def test_a_trend_and_a_reading_before_and_after_compare_no_units(sales: Callable[..., pd.DataFrame]) -> None:
+    panel = at.Panel.from_frame(sales(), unit="person", period="month", outcome="sales", adopted="start")
+    months = sorted(sales()["month"].unique())
+    plain = at.prepost(panel, baseline=months[:3], followup=months[3:])
+    assert compared_arms(panel, plain) is None
+    assert baseline_balance(panel, plain).empty

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import attribution as at
 from attribution.checks.evidence import Evidence
 from attribution.design.load import load_design
 from attribution.study.run import ledger_of, run
@@ -28,5 +29,15 @@ def evidence_of(make_study: Callable[..., Path]) -> Callable[..., Evidence]:
             factor=result.factor,
             ledger=ledger_of(design),
         )
+
+    return make
+
+
+@pytest.fixture
+def run_study(make_study: Callable[..., Path]) -> Callable[..., at.StudyResult]:
+    """Return a runner of a study: data and changes of the design in, the result out."""
+
+    def make(frame: pd.DataFrame, changes: Mapping[str, Any] | None = None) -> at.StudyResult:
+        return run(load_design(make_study(frame, changes)))
 
     return make

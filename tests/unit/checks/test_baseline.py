@@ -119,3 +119,25 @@ def test_baseline_periods_are_counted(
 
 def test_baseline_periods_without_a_design_are_skipped() -> None:
     assert pre_periods(Evidence()).status == "skipped"
+
+
+@pytest.mark.parametrize("g", [0.0501, 0.2499])
+def test_a_covariate_that_the_analysis_adjusts_for_counts_as_adjusted(
+    g: float, sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    frame = sales()
+    frame["age"] = frame.groupby("person")["sales"].transform("first") + 20
+    frame = _with_g(_with_g(frame, 0.0, "sales"), g, "age")
+    changes = {"columns.covariates": ["age"], "analysis.0.method": "staggered"}
+    assert baseline_equivalence(evidence_of(frame, changes)).status == "warn"
+    found = baseline_equivalence(evidence_of(frame, changes | {"analysis.0.covariates": ["age"]}))
+    assert (found.status, "age differed by" in found.message) == ("pass", True)
+    assert "the staggered analysis adjusts for it" in found.message
+
+
+@pytest.mark.parametrize("method", ["staggered", "event_study", "lagged", "twfe"])
+def test_the_kpi_itself_counts_as_adjusted_by_methods_that_difference_or_condition_on_it(
+    method: str, sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
+) -> None:
+    found = baseline_equivalence(evidence_of(_with_g(sales(), 0.2, "sales"), {"analysis.0.method": method}))
+    assert (found.status, "adjusts for it" in found.message) == ("pass", True)

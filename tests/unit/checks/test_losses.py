@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+import attribution as at
 from attribution.checks.evidence import Evidence
 from attribution.checks.losses import observation_gap, units_lost
 
@@ -129,3 +130,11 @@ def test_absence_that_goes_with_the_level_warns(
     assert found.status == "warn"
     assert found.observed.startswith("largest gap 10 points, in 2026-03; composition ")
     assert "who of the comparison was observed when" in found.message
+
+
+def test_where_every_row_is_somebody_else_nobody_can_be_missing(sales: Callable[..., pd.DataFrame]) -> None:
+    panel = at.Panel.from_frame(
+        sales(), period="month", outcome="sales", adopted="start", cluster="person", kind="repeated_cross_sections"
+    )
+    found = observation_gap(Evidence(panel=panel, estimate=at.staggered(panel)))
+    assert (found.status, "somebody else" in found.message) == ("skipped", True)

@@ -17,6 +17,9 @@ DESIGN = Path(__file__).resolve().parents[3] / "designs" / "michigan-grants.toml
 FINDINGS = {
     "baseline_equivalence": "pass",
     "pre_periods": "warn",
+    "pre_trends": "skipped",
+    "trend_breakdown": "skipped",
+    "attrition": "skipped",
     "clusters_per_arm": "pass",
     "standard_error": "pass",
     "other_interventions": "pass",
