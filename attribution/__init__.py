@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attribution.estimators.synthetic import synthetic as synthetic
     from attribution.estimators.trend import trend as trend
     from attribution.estimators.twfe import twfe as twfe
-    from attribution.estimators.two_way_weights import twfe_weights as twfe_weights
+    from attribution.estimators.two_way.weights import twfe_weights as twfe_weights
     from attribution.finance.costs import CostLedger as CostLedger
     from attribution.finance.costs import CostLine as CostLine
     from attribution.finance.costs import cost_ledger as cost_ledger
@@ -82,7 +82,7 @@ _PUBLIC = {
     "trend": "estimators.trend",
     "trend_sensitivity": "inference.sensitivity",
     "twfe": "estimators.twfe",
-    "twfe_weights": "estimators.two_way_weights",
+    "twfe_weights": "estimators.two_way.weights",
     "write": "report.write",
 }
 

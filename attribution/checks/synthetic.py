@@ -12,8 +12,8 @@ from attribution.core.arms import Controls
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.core.panel import Panel
-from attribution.estimators.synthetic_fit import Fitted, fit_sites, placebo_replicates
-from attribution.estimators.synthetic_weights import weights_of
+from attribution.estimators.sites.fit import Fitted, fit_sites, placebo_replicates
+from attribution.estimators.sites.weights import weights_of
 from attribution.numerics.synthetic import EFFECT, Kind
 
 PLACEBOS = 100

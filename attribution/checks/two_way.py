@@ -9,7 +9,7 @@ from attribution.core.finding import Finding
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.bacon import bacon
-from attribution.estimators.two_way_weights import twfe_weights
+from attribution.estimators.two_way.weights import twfe_weights
 
 TWO_WAY = Rule(
     "two_way_primary",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.two_way import TwoWay, reduce_two_way
+from attribution.estimators.two_way.regression import TwoWay, reduce_two_way
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import Any
 from attribution.core.arms import Controls
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
-from attribution.estimators.two_windows import ADJUSTED, CONTROL_ARM, TRAINED_ARM, Piece, estimate_windows
-from attribution.estimators.variances import Variance
+from attribution.estimators.windows.assemble import ADJUSTED, CONTROL_ARM, TRAINED_ARM, Piece, estimate_windows
+from attribution.estimators.windows.variances import Variance
 from attribution.numerics.pairs import Adjust
 
 

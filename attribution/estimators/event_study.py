@@ -8,12 +8,12 @@ from typing import Any, Literal
 from attribution.core.estimate import Estimate
 from attribution.core.panel import NEVER, Panel
 from attribution.errors import MethodError
-from attribution.estimators.aggregation import By
-from attribution.estimators.cell_reduction import prepare
-from attribution.estimators.cell_within import linked, within_cells
-from attribution.estimators.cells import keep_cells, plan_cells
-from attribution.estimators.rollout import CellModel, RolloutVariance, rollout
-from attribution.estimators.rollout_flow import cell_notes, rollout_flow
+from attribution.estimators.rollouts.aggregation import By
+from attribution.estimators.rollouts.assemble import CellModel, RolloutVariance, rollout
+from attribution.estimators.rollouts.cells import keep_cells, plan_cells
+from attribution.estimators.rollouts.flow import cell_notes, rollout_flow
+from attribution.estimators.rollouts.reduction import prepare
+from attribution.estimators.rollouts.within import linked, within_cells
 from attribution.estimators.staggered import require_known, require_rollout
 
 Reference = Literal["never", "last"]

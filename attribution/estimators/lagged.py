@@ -13,9 +13,9 @@ from attribution.core.arms import Controls, two_window_arms, windows
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.flow import window_flow
-from attribution.estimators.variances import Strata, arm_strata
-from attribution.estimators.windows import ARM_NAMES, Reduction, WindowMap, reduce_windows
+from attribution.estimators.windows.flow import window_flow
+from attribution.estimators.windows.reduce import ARM_NAMES, Reduction, WindowMap, reduce_windows
+from attribution.estimators.windows.variances import Strata, arm_strata
 from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]

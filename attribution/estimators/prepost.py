@@ -7,8 +7,8 @@ from typing import Any
 
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
-from attribution.estimators.two_windows import TRAINED_ARM, Piece, estimate_windows
-from attribution.estimators.variances import Variance
+from attribution.estimators.windows.assemble import TRAINED_ARM, Piece, estimate_windows
+from attribution.estimators.windows.variances import Variance
 
 
 def prepost(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.estimators.variances import Strata
+from attribution.estimators.windows.variances import Strata
 
 Floats = NDArray[np.float64]
 

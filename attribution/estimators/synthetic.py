@@ -14,8 +14,8 @@ from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
-from attribution.estimators.sites import Sites, site_name
-from attribution.estimators.synthetic_fit import Fitted, fit_sites, placebo_replicates
+from attribution.estimators.sites.fit import Fitted, fit_sites, placebo_replicates
+from attribution.estimators.sites.sites import Sites, site_name
 from attribution.numerics.synthetic import CHANGE, CURVE, EFFECT, Kind, jackknife_layers, placebo_covariance
 
 Floats = NDArray[np.float64]

@@ -12,11 +12,11 @@ from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
 from attribution.estimators.strata import ever_never_strata, has_lone_arm
-from attribution.estimators.two_way import Shape, TwoWay, reduce_two_way
-from attribution.estimators.two_way_flow import two_way_flow
-from attribution.estimators.two_way_variances import VARIANCES, TwoWayVariance, named_layers
-from attribution.estimators.two_way_weights import weights_of
-from attribution.estimators.variances import Strata
+from attribution.estimators.two_way.flow import two_way_flow
+from attribution.estimators.two_way.regression import Shape, TwoWay, reduce_two_way
+from attribution.estimators.two_way.variances import VARIANCES, TwoWayVariance, named_layers
+from attribution.estimators.two_way.weights import weights_of
+from attribution.estimators.windows.variances import Strata
 from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def twfe(
         One dummy or event times; with or without those before adoption.
     variance
         `"default"` (cluster jackknife by adoption cohort, Welch–Satterthwaite df) or a named one for parity with other
-        software, see `attribution.estimators.two_way_variances`.
+        software, see `attribution.estimators.two_way.variances`.
     satterthwaite
         The term whose Satterthwaite df a named cluster variance takes; for CR2 and CR3 `"effect"` unless named.
 

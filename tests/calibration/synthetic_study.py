@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from attribution.core.interval import Interval
 from attribution.core.panel import Panel
+from attribution.estimators.sites.weights import synthetic_weights
 from attribution.estimators.synthetic import SyntheticVariance, synthetic
-from attribution.estimators.synthetic_weights import synthetic_weights
 from attribution.numerics.ratio import fieller
 from attribution.numerics.synthetic import Kind
 

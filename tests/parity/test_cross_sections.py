@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import attribution as at
-from attribution.estimators.variances import Variance
+from attribution.estimators.windows.variances import Variance
 
 Values = dict[str, dict[str, Any]]
 Reader = Callable[[str], pd.DataFrame]

@@ -12,7 +12,7 @@ import attribution as at
 from attribution.core.arms import two_window_arms, windows
 from attribution.estimators.bracket import bracket
 from attribution.estimators.lagged import LaggedVariance, lagged
-from attribution.estimators.windows import reduce_windows
+from attribution.estimators.windows.reduce import reduce_windows
 
 RTOL = 1e-6
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import attribution as at
 from attribution.core.estimate import Estimate
-from attribution.estimators.variances import Variance
+from attribution.estimators.windows.variances import Variance
 from attribution.inference.draws import bootstrap
 from attribution.numerics.resample import bca, quantiles
 

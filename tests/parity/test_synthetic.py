@@ -17,8 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 import attribution as at
+from attribution.estimators.sites.weights import synthetic_placebos, synthetic_weights
 from attribution.estimators.synthetic import synthetic
-from attribution.estimators.synthetic_weights import synthetic_placebos, synthetic_weights
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ import attribution as at
 from attribution.core.estimate import Estimate
 from attribution.estimators.bacon import bacon
 from attribution.estimators.twfe import twfe
-from attribution.estimators.two_way_variances import TwoWayVariance
+from attribution.estimators.two_way.variances import TwoWayVariance
 
 RTOL = 1e-6
 Values = dict[str, dict[str, Any]]

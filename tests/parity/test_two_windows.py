@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import attribution as at
 from attribution.core.estimate import Estimate
-from attribution.estimators.variances import Variance
+from attribution.estimators.windows.variances import Variance
 
 RTOL = 1e-6
 Values = dict[str, dict[str, Any]]

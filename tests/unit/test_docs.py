@@ -199,7 +199,7 @@ def test_every_method_has_a_page_with_its_options() -> None:
 def test_every_named_variance_is_on_the_page() -> None:
     from typing import get_args
 
-    from attribution.estimators.variances import Variance
+    from attribution.estimators.windows.variances import Variance
 
     page = (METHODS / "did.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\|[^|]*\|$", page, re.MULTILINE)) >= set(get_args(Variance)) - {

@@ -15,7 +15,7 @@ from attribution.checks.two_way import two_way_primary
 from attribution.design.load import load_design
 from attribution.estimators.bacon import bacon
 from attribution.estimators.twfe import twfe
-from attribution.estimators.two_way_weights import twfe_weights
+from attribution.estimators.two_way.weights import twfe_weights
 
 TWFE = {"analysis.0.method": "twfe"}
 

@@ -129,7 +129,7 @@ def test_periods_that_no_unit_links_are_left_out_and_named() -> None:
 
 
 def test_too_many_periods_with_missing_values_are_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attribution.estimators.cell_within.LARGEST", 1000)
+    monkeypatch.setattr("attribution.estimators.rollouts.within.LARGEST", 1000)
     with pytest.raises(MethodError, match="since values are missing") as error:
         at.event_study(build(rollout(holes=0.1)))
     assert "staggered" in error.value.remedy

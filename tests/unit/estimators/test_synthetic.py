@@ -14,8 +14,8 @@ import attribution as at
 from attribution.core.cohort import Cohort
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.errors import MethodError
+from attribution.estimators.sites.fit import FEWEST_PLACEBOS
 from attribution.estimators.synthetic import synthetic
-from attribution.estimators.synthetic_fit import FEWEST_PLACEBOS
 from attribution.numerics.synthetic import Kind
 
 BEFORE, AFTER = 8, 4
@@ -187,7 +187,7 @@ def test_the_influence_is_the_derivative_with_the_weights_held(kind: Kind) -> No
 
 
 def at_weights(panel: at.Panel, kind: Kind) -> Any:
-    from attribution.estimators.synthetic_weights import synthetic_weights
+    from attribution.estimators.sites.weights import synthetic_weights
 
     return synthetic_weights(panel, baseline=BASELINE, followup=FOLLOWUP, kind=kind)
 

@@ -10,8 +10,8 @@ import pytest
 
 import attribution as at
 from attribution.errors import MethodError
+from attribution.estimators.sites.weights import synthetic_placebos, synthetic_weights
 from attribution.estimators.synthetic import synthetic
-from attribution.estimators.synthetic_weights import synthetic_placebos, synthetic_weights
 from attribution.numerics.synthetic import Kind
 
 WINDOWS: dict[str, Any] = {"baseline": list(range(6)), "followup": [6, 7]}

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.cross_sections import CrossMap, CrossReduction
 from attribution.estimators.design_matrix import covariate_matrix
-from attribution.estimators.windows import Reduction, WindowMap
+from attribution.estimators.windows.cross_sections import CrossMap, CrossReduction
+from attribution.estimators.windows.reduce import Reduction, WindowMap
 from attribution.numerics.cross_pairs import CrossPair, cross_pair
 from attribution.numerics.logit import FitError, FitReason
 from attribution.numerics.pairs import Adjust, PanelPair, panel_pair

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attribution.core.arms import LEFT_OUT, TRAINED, Arms, Window
 from attribution.core.panel import Panel
-from attribution.estimators.windows import cluster_columns, outcome_range
+from attribution.estimators.windows.reduce import cluster_columns, outcome_range
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

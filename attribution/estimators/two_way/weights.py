@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
-from attribution.estimators.two_way import TwoWay, reduce_two_way
+from attribution.estimators.two_way.regression import TwoWay, reduce_two_way
 
 if TYPE_CHECKING:
     import pandas as pd

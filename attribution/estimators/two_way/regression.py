@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.cells import clock_of
+from attribution.estimators.rollouts.cells import clock_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

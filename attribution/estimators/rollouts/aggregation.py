@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from attribution.core.estimate import UNTRAINED_LEVEL
 from attribution.core.terms import part
-from attribution.estimators.cell_means import CellValues
-from attribution.estimators.cells import Cells
+from attribution.estimators.rollouts.cells import Cells
+from attribution.estimators.rollouts.means import CellValues
 
 Floats = NDArray[np.float64]
 

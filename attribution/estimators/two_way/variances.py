@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.two_way import TwoWay
+from attribution.estimators.two_way.regression import TwoWay
 from attribution.numerics.variance import Layers, cluster_sums
 
 Floats = NDArray[np.float64]

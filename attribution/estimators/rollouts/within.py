@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.errors import MethodError
-from attribution.estimators.cell_means import CellValues
-from attribution.estimators.cell_reduction import Prepared
-from attribution.estimators.cells import Cells
+from attribution.estimators.rollouts.cells import Cells
+from attribution.estimators.rollouts.means import CellValues
+from attribution.estimators.rollouts.reduction import Prepared
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

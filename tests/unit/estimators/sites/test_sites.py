@@ -11,7 +11,7 @@ import pytest
 import attribution as at
 from attribution.core.arms import Controls, windows
 from attribution.errors import DataError, MethodError
-from attribution.estimators.sites import Sites, site_table
+from attribution.estimators.sites.sites import Sites, site_table
 
 PERIODS, LAUNCH = 6, 4
 

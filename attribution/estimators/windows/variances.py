@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from attribution.core.estimate import Replay
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.cross_sections import CrossReduction
-from attribution.estimators.windows import Reduction
+from attribution.estimators.windows.cross_sections import CrossReduction
+from attribution.estimators.windows.reduce import Reduction
 from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]

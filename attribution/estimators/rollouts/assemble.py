@@ -12,11 +12,11 @@ from attribution.core.estimate import Estimate
 from attribution.core.flow import Flow
 from attribution.core.panel import Direction, Panel, Scale
 from attribution.errors import MethodError
-from attribution.estimators.aggregation import Aggregate, By, CellMap, gradient, sets_of, term_names
-from attribution.estimators.cell_means import CellValues
-from attribution.estimators.cells import Cells
+from attribution.estimators.rollouts.aggregation import Aggregate, By, CellMap, gradient, sets_of, term_names
+from attribution.estimators.rollouts.cells import Cells
+from attribution.estimators.rollouts.means import CellValues
 from attribution.estimators.strata import ever_never_strata, has_lone_arm
-from attribution.estimators.variances import Strata
+from attribution.estimators.windows.variances import Strata
 from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Arms, Window
 from attribution.core.panel import Panel
-from attribution.estimators.missing import Missing, missing_periods
+from attribution.estimators.windows.missing import Missing, missing_periods
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

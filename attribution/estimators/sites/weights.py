@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attribution.core.arms import Controls
 from attribution.core.panel import Panel
-from attribution.estimators.synthetic_fit import Fitted, fit_sites, placebo_replicates
+from attribution.estimators.sites.fit import Fitted, fit_sites, placebo_replicates
 from attribution.numerics.synthetic import EFFECT, Kind
 
 if TYPE_CHECKING:

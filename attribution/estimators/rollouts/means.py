@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.estimators.cells import Cells
+from attribution.estimators.rollouts.cells import Cells
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import attribution as at
 from attribution.estimators.twfe import twfe
-from attribution.estimators.two_way_weights import twfe_weights
+from attribution.estimators.two_way.weights import twfe_weights
 
 
 def rollout(holes: float = 0.0, weights: bool = False) -> pd.DataFrame:

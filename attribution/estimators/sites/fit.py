@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attribution.core.arms import Controls, windows
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.sites import Sites, site_table
+from attribution.estimators.sites.sites import Sites, site_table
 from attribution.numerics.synthetic import (
     CURVE,
     EFFECT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attribution.estimators.missing import Missing, missing_periods
+from attribution.estimators.windows.missing import Missing, missing_periods
 
 
 def make(weight: list[float]) -> Missing:

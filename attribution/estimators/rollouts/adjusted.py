@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.errors import MethodError
-from attribution.estimators.cell_means import CellMeans, CellValues, Reduction
-from attribution.estimators.cell_reduction import Prepared
-from attribution.estimators.cells import Cells
+from attribution.estimators.rollouts.cells import Cells
+from attribution.estimators.rollouts.means import CellMeans, CellValues, Reduction
+from attribution.estimators.rollouts.reduction import Prepared
 from attribution.numerics.cross_pairs import cross_pair
 from attribution.numerics.logit import FitError
 from attribution.numerics.pairs import Adjust, panel_pair

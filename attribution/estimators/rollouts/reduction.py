@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
-from attribution.estimators.cell_means import Layout, Reduction, reduce_cells
-from attribution.estimators.cells import Cells, keep_cells
+from attribution.estimators.rollouts.cells import Cells, keep_cells
+from attribution.estimators.rollouts.means import Layout, Reduction, reduce_cells
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

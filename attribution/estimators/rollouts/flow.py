@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
 from attribution.core.panel import NEVER, Panel
-from attribution.estimators.cells import Cells
+from attribution.estimators.rollouts.cells import Cells
 
 Mask = NDArray[np.bool_]
 

@@ -8,9 +8,9 @@ from attribution.core.arms import CONTROL, TRAINED, Arms, Window
 from attribution.core.flow import ArmCount, Coverage, Flow
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.cross_sections import CrossReduction
-from attribution.estimators.flow import adopted_between, arm_reasons, by_reason, later_adopters, span, why_empty
-from attribution.estimators.windows import ARM_NAMES
+from attribution.estimators.windows.cross_sections import CrossReduction
+from attribution.estimators.windows.flow import adopted_between, arm_reasons, by_reason, later_adopters, span, why_empty
+from attribution.estimators.windows.reduce import ARM_NAMES
 
 
 def cross_flow(

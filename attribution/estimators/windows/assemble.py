@@ -15,12 +15,12 @@ from attribution.core.flow import Flow
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
-from attribution.estimators.adjusted import Adjusted, AdjustedMap, adjust_cross_sections, adjust_panel
-from attribution.estimators.cross_flow import cross_flow
-from attribution.estimators.cross_sections import CrossReduction, reduce_cross_sections
-from attribution.estimators.flow import window_flow
-from attribution.estimators.variances import Fitted, Reduced, Variance, arm_strata, window_layers
-from attribution.estimators.windows import ARM_NAMES, reduce_windows
+from attribution.estimators.windows.adjusted import Adjusted, AdjustedMap, adjust_cross_sections, adjust_panel
+from attribution.estimators.windows.cross_flow import cross_flow
+from attribution.estimators.windows.cross_sections import CrossReduction, reduce_cross_sections
+from attribution.estimators.windows.flow import window_flow
+from attribution.estimators.windows.reduce import ARM_NAMES, reduce_windows
+from attribution.estimators.windows.variances import Fitted, Reduced, Variance, arm_strata, window_layers
 from attribution.numerics.pairs import Adjust
 
 Floats = NDArray[np.float64]

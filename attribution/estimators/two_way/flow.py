@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
 from attribution.core.panel import NEVER, Panel
-from attribution.estimators.two_way import TwoWay
+from attribution.estimators.two_way.regression import TwoWay
 
 NAMES = ("trained", "control")
 

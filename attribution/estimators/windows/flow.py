@@ -23,7 +23,7 @@ from attribution.core.arms import (
 from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.windows import ARM_NAMES, Reduction
+from attribution.estimators.windows.reduce import ARM_NAMES, Reduction
 
 Mask = NDArray[np.bool_]
 

@@ -1,0 +1,1 @@
+"""What the estimators of rollouts share: group-time cells and their averages."""

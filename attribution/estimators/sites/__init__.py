@@ -1,0 +1,1 @@
+"""What synthetic sites are made of."""

@@ -1,0 +1,1 @@
+"""The regression on unit and period effects, and the weights in it."""

@@ -1,0 +1,1 @@
+"""What the estimators on two windows share."""
