@@ -1,0 +1,242 @@
+"""The records of `results.json`, from which its schema is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from attribution.core.finding import Finding
+from attribution.core.flow import ArmCount
+from attribution.design.schema import Assignment, Kpi, Program
+from attribution.finance.costs import CostLine
+from attribution.study.manifest import Manifest
+
+
+class Record(BaseModel):
+    """A record of the file: no unknown fields, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TermRow(Record):
+    """One term of one analysis; null where it is undefined."""
+
+    term: str
+    estimate: float | None
+    std_error: float | None
+    statistic: float | None
+    p_value: float | None
+    conf_low: float | None
+    conf_high: float | None
+
+
+class SetRecord(Record):
+    """A confidence set; `disjoint` is everything up to low and from high on."""
+
+    low: float | None
+    high: float | None
+    kind: str
+    level: float
+    method: str
+
+
+class FactorRecord(Record):
+    """The share of the change, its headline set, and the other intervals, told apart by `method`."""
+
+    share: float | None
+    interval: SetRecord
+    others: tuple[SetRecord, ...]
+    reason: str
+
+
+class PercentRecord(Record):
+    """A term relative to a level of the trained: the effect to that without training, others to the baseline.
+
+    0.1 is 10%.
+    """
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    kind: str
+    reason: str
+
+
+class AmountRecord(Record):
+    """A quantity with the ends of its interval from joint draws."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    reason: str
+
+
+class ScenarioRecord(Record):
+    """A corner case, without a confidence level."""
+
+    name: str
+    effect: float | None
+    attributed_benefit: float | None
+    total_cost: float | None
+    net_benefit: float | None
+    roi: float | None
+
+
+class RoiRecord(Record):
+    """Money; every quantity is null, with the reason, where it is not allowed.
+
+    `value` is the declared price, per trained unit and period, of one KPI unit or of the whole untrained level, as
+    `value_kind` says; `discount_rate` is a year's.
+    """
+
+    reason: str = ""
+    currency: str | None = None
+    value: float | None = None
+    value_kind: Literal["value_per_unit", "value_of_untrained_level"] | None = None
+    value_source: str | None = None
+    value_illustrative: bool | None = None
+    approver: str | None = None
+    hurdle: float | None = None
+    discount_rate: float | None = None
+    attributed_benefit: AmountRecord | None = None
+    total_cost: AmountRecord | None = None
+    net_benefit: AmountRecord | None = None
+    roi: AmountRecord | None = None
+    bcr: AmountRecord | None = None
+    payback_periods: AmountRecord | None = None
+    npv: AmountRecord | None = None
+    break_even_effect: AmountRecord | None = None
+    break_even_factor: AmountRecord | None = None
+    probability_net_positive: float | None = None
+    probability_above_hurdle: float | None = None
+    scenarios: tuple[ScenarioRecord, ...] = ()
+    units_represented: int | None = None
+    units_trained: int | None = None
+    periods: int | None = None
+    costs: tuple[CostLine, ...] = ()
+
+
+class ClaimRecord(Record):
+    """The claim: grade with its reason, verdict and sentence; `others`, the sentences of further primary KPIs."""
+
+    grade: str
+    grade_reason: str
+    verdict: str
+    sentence: str
+    others: tuple[str, ...]
+
+
+class FlowRecord(Record):
+    """Units and rows by arm and fate; rows add up to all rows read."""
+
+    arm: str
+    fate: str
+    reason: str
+    units: int
+    rows: int
+
+
+class CoverageRecord(Record):
+    """The share of all units of an arm, measured or not, with a KPI value in one period; null without such an arm."""
+
+    period: str
+    trained: float | None
+    control: float | None
+
+
+class BalanceRecord(Record):
+    """One variable before the training: the arms' means, and their difference in standard deviations (Hedges' g)."""
+
+    variable: str
+    trained: float | None
+    control: float | None
+    difference: float | None
+    g: float | None
+    missing: int
+
+
+class LaterRecord(Record):
+    """How many of those compared are trained later, in one period."""
+
+    period: str
+    units: int
+
+
+class WrittenRecord(Record):
+    """How never-trained was written in the data, and for how many units."""
+
+    written: str
+    units: int
+
+
+class WithoutRecord(Record):
+    """How many units have no value of a covariate."""
+
+    variable: str
+    units: int
+
+
+class ReadRecord(Record):
+    """What was read of the headline KPI, before anybody was left out.
+
+    `rows_absent` are pairs of unit and period without a row; `switched_off` are units whose mark of training ends.
+    """
+
+    rows: int
+    units: int
+    rows_missing_outcome: int
+    units_without_outcome: int
+    rows_absent: int
+    switched_off: int
+    never_trained: int
+    never_read_as: tuple[WrittenRecord, ...]
+    covariates_missing: tuple[WithoutRecord, ...]
+
+
+class CohortRecord(Record):
+    """Who was compared in the headline analysis, and what was read."""
+
+    trained: ArmCount
+    control: ArmCount
+    trained_in_window: int
+    later: tuple[LaterRecord, ...]
+    coverage: tuple[CoverageRecord, ...]
+    balance: tuple[BalanceRecord, ...]
+    read: ReadRecord
+
+
+class DeclaredRecord(Record):
+    """What the design declares about the program, its KPIs and the assignment."""
+
+    program: Program
+    kpi: tuple[Kpi, ...]
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRecord(Manifest):
+    """Digests, seed and versions; `previous` are the digests of the run this one replaced."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    previous: Mapping[str, str] | None
+
+
+class Results(Record):
+    """All numbers of one run. `terms`, `factors`, `percent` and `flow` are keyed by analysis id."""
+
+    schema_version: int = Field(alias="schema")
+    claim: ClaimRecord
+    terms: dict[str, tuple[TermRow, ...]]
+    percent: dict[str, dict[str, PercentRecord]]
+    factor: FactorRecord
+    factors: dict[str, FactorRecord]
+    roi: RoiRecord
+    findings: tuple[Finding, ...]
+    flow: dict[str, tuple[FlowRecord, ...]]
+    cohort: CohortRecord
+    declared: DeclaredRecord
+    manifest: ManifestRecord
