@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from attribution.estimators.event_study import event_study as event_study
     from attribution.estimators.lagged import lagged as lagged
     from attribution.estimators.prepost import prepost as prepost
+    from attribution.estimators.sites.weights import synthetic_placebos as synthetic_placebos
+    from attribution.estimators.sites.weights import synthetic_weights as synthetic_weights
     from attribution.estimators.staggered import staggered as staggered
     from attribution.estimators.synthetic import synthetic as synthetic
     from attribution.estimators.trend import trend as trend
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from attribution.inference.factor import shares as shares
     from attribution.inference.pretrends import pretrends as pretrends
     from attribution.inference.sensitivity import trend_sensitivity as trend_sensitivity
+    from attribution.inference.takers import effect_on_takers as effect_on_takers
     from attribution.registry import dataset as dataset
     from attribution.report import figures as figures
     from attribution.report.write import write as write
@@ -66,6 +69,7 @@ _PUBLIC = {
     "cost_ledger": "finance.costs",
     "dataset": "registry",
     "did": "estimators.did",
+    "effect_on_takers": "inference.takers",
     "event_study": "estimators.event_study",
     "figures": "report",
     "lagged": "estimators.lagged",
@@ -79,6 +83,8 @@ _PUBLIC = {
     "simultaneous": "inference.bands",
     "staggered": "estimators.staggered",
     "synthetic": "estimators.synthetic",
+    "synthetic_placebos": "estimators.sites.weights",
+    "synthetic_weights": "estimators.sites.weights",
     "trend": "estimators.trend",
     "trend_sensitivity": "inference.sensitivity",
     "twfe": "estimators.twfe",
