@@ -153,6 +153,12 @@ def roi(
     159751
     """
     require_type(factor, AttributionFactor, name="factor", remedy="wrap the estimate: at.attribution_factor(estimate)")
+    if factor.part:
+        raise MethodError(
+            f"the share is that of the part {factor.part!r}, and money is of the overall effect",
+            where="roi",
+            remedy="price the whole: at.attribution_factor(estimate) without part=",
+        )
     require_type(
         costs, CostLedger, name="costs", remedy="build a ledger: at.cost_ledger({'content': 1000}, currency='USD')"
     )

@@ -214,3 +214,18 @@ def test_an_undefined_part_reaches_only_the_combinations_that_use_it() -> None:
     assert found[0, 0] == 4.0
     assert np.isnan(found[0, 1])
     assert np.array_equal(Combined(lambda weights: values, matrix)(np.ones((1, 1))), found, equal_nan=True)
+
+
+def test_a_part_has_no_percentage_of_a_level_that_is_not_its_own() -> None:
+    frame = pd.DataFrame(
+        [(p, t, 10.0 + p + t * p, 2 if p < 4 else None) for p in range(8) for t in range(4)],
+        columns=["p", "t", "y", "start"],
+    )
+    panel = at.Panel.from_frame(frame, unit="p", period="t", outcome="y", adopted="start")
+    found = at.staggered(panel).percent(term="effect[event=0]")
+    assert found.interval.kind == "undefined"
+    assert "is a part" in found.reason
+    logged = at.Panel.from_frame(frame, unit="p", period="t", outcome="y", adopted="start", scale="log")
+    estimate = at.staggered(logged)
+    expected = np.expm1(estimate.value("effect[event=0]"))
+    assert estimate.percent(term="effect[event=0]").estimate == pytest.approx(expected)

@@ -254,3 +254,20 @@ def test_the_break_even_share_takes_the_ends_of_the_change() -> None:
 def test_what_is_passed_by_mistake_is_named(call: Callable[[], object], remedy: str) -> None:
     with pytest.raises(at.AttributionError, match=re.escape(remedy)):
         call()
+
+
+def test_the_share_of_a_part_is_not_priced() -> None:
+    frame = pd.DataFrame(
+        [
+            (p, t, 10.0 + p + t * p % 3 + 2 * (p < 4 and t > 1), 2 if p < 4 else None)
+            for p in range(8)
+            for t in range(4)
+        ],
+        columns=["p", "t", "y", "start"],
+    )
+    panel = at.Panel.from_frame(frame, unit="p", period="t", outcome="y", adopted="start")
+    factor = at.attribution_factor(at.staggered(panel), draws=99, part="event=0")
+    ledger = at.cost_ledger({"license": 1000, "learner_time": 500}, currency="USD")
+    with pytest.raises(MethodError, match="overall effect") as error:
+        at.roi(factor, value_per_unit=5, costs=ledger)
+    assert "without part" in error.value.remedy
