@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Arms, Window, two_window_arms
-from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
+from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut, left_out_by_reason
 from attribution.core.panel import Panel
 from attribution.core.periods import Periods, ordinals
 from attribution.errors import DataError, MethodError
@@ -25,10 +25,11 @@ ARMS = ((TRAINED, "trained"), (CONTROL, "control"))
 class TrendSeries:
     """The series of the trained and, where asked for, of the never trained, over the periods that enter.
 
-    `time[n]` counts the panel's steps from the first of these periods, gaps included; `launch` is the time of the
-    adoption. `flow` counts every unit and row once.
+    `codes[n]` are these periods, `time[n]` counts the panel's steps from the first of them, gaps included; `launch` is
+    the time of the adoption. `flow` counts every unit and row once.
     """
 
+    codes: NDArray[np.intp]
     time: NDArray[np.int64]
     launch: int
     trained: Floats
@@ -68,6 +69,7 @@ def trend_series(panel: Panel, before: Window, after: Window, *, compare: bool) 
         notes.append(f"{len(gone)} periods of the windows have no value and are a gap in the series: {', '.join(gone)}")
     used = panel.observations.outcome[cells.rows]
     return TrendSeries(
+        codes=codes,
         time=steps[codes] - steps[codes[0]],
         launch=int(steps[launch] - steps[codes[0]]),
         trained=means[0],
@@ -245,14 +247,7 @@ def _units_left_out(panel: Panel, cells: _Cells, arms: Arms, compare: bool) -> l
         ("no KPI value in the follow-up", ~has[1]),
         ("KPI values only in periods without comparison", np.ones(n_units, dtype=bool)),
     ]
-    found = []
-    for reason, mask in reasons:
-        here = gone & mask
-        gone = gone & ~mask
-        for arm in np.unique(arms.labels[here].astype(str)):
-            mine = here & (arms.labels == arm)
-            found.append(LeftOut(str(arm), reason, int(mine.sum()), int(rows[mine].sum())))
-    return found
+    return left_out_by_reason(gone, reasons, arms.labels, rows)
 
 
 def _rows_left_out(panel: Panel, cells: _Cells, arms: Arms) -> list[LeftOut]:

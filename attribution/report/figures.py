@@ -14,11 +14,24 @@ from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.report import drawing
 from attribution.report.drawing import BACKGROUND, EDGE, INK, MUTED, TRAINING, Row
+from attribution.report.event_figures import event_study, sensitivity, share_by_event, trend
 from attribution.report.format import level_text, money, number, percent, signed, signed_percent, span
 from attribution.study.result import StudyResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+__all__ = [
+    "analysis_label",
+    "effect_forest",
+    "event_study",
+    "scenarios",
+    "sensitivity",
+    "share_by_event",
+    "share_sets",
+    "trend",
+    "waterfall",
+]
 
 METHODS = {
     "fieller": "Fieller (headline)",
