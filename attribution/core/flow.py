@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,26 @@ class LeftOut:
     reason: str
     units: int
     rows: int
+
+
+def left_out_by_reason(
+    gone: NDArray[np.bool_],
+    reasons: Sequence[tuple[str, NDArray[np.bool_]]],
+    arms: NDArray[np.object_],
+    rows: NDArray[np.int64],
+) -> list[LeftOut]:
+    """Return the units `gone`, each counted once under the first reason that holds, by the name of its arm.
+
+    `arms[n_units]` names each unit's arm, `rows[n_units]` counts its rows; the last reason should hold for all.
+    """
+    found = []
+    for reason, mask in reasons:
+        here = gone & mask
+        gone = gone & ~mask
+        for arm in np.unique(arms[here].astype(str)):
+            mine = here & (arms == arm)
+            found.append(LeftOut(str(arm), reason, int(mine.sum()), int(rows[mine].sum())))
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

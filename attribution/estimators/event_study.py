@@ -8,13 +8,14 @@ from typing import Any, Literal
 from attribution.core.estimate import Estimate
 from attribution.core.panel import NEVER, Panel
 from attribution.errors import MethodError
+from attribution.estimators.options import require_known
 from attribution.estimators.rollouts.aggregation import By
 from attribution.estimators.rollouts.assemble import CellModel, RolloutVariance, rollout
 from attribution.estimators.rollouts.cells import keep_cells, plan_cells
 from attribution.estimators.rollouts.flow import cell_notes, rollout_flow
 from attribution.estimators.rollouts.reduction import prepare
 from attribution.estimators.rollouts.within import linked, within_cells
-from attribution.estimators.staggered import require_known, require_rollout
+from attribution.estimators.staggered import require_rollout
 
 Reference = Literal["never", "last"]
 

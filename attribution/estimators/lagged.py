@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from attribution.core.arms import Controls, two_window_arms, windows
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
+from attribution.estimators.options import require_att, require_known
 from attribution.estimators.windows.flow import window_flow
 from attribution.estimators.windows.reduce import ARM_NAMES, Reduction, WindowMap, reduce_windows
 from attribution.estimators.windows.variances import Strata, arm_strata
@@ -114,21 +115,14 @@ def lagged(
 
     Source: Angrist & Pischke (2009), Mostly Harmless Econometrics, eq. 5.3.1; Ding & Li (2019).
     """
-    if variance not in get_args(LaggedVariance):
-        known = ", ".join(get_args(LaggedVariance))
-        raise MethodError(f"variance is {variance!r}", where="variance", remedy=f"choose one of {known}")
+    require_known(variance=(variance, LaggedVariance))
     if panel.kind != "panel":
         raise MethodError(
             f"a baseline of the same units is needed, and this is a {panel.kind}",
             where="Panel.kind",
             remedy="use did, which reads repeated cross-sections",
         )
-    if panel.cohort is not None and panel.cohort.estimand != "ATT":
-        raise MethodError(
-            f"the cohort speaks for the {panel.cohort.estimand}, lagged for the effect on the trained (ATT)",
-            where=f"cohort {panel.cohort.method}",
-            remedy="use a cohort whose estimand is the ATT",
-        )
+    require_att(panel, "lagged")
     before, after = windows(panel, baseline, followup)
     arms = two_window_arms(panel, before, after, controls)
     reduced = reduce_windows(panel, before, after, arms, compare=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.design_matrix import covariate_matrix
+from attribution.estimators.options import require_att, require_known, require_steps
 from attribution.estimators.rollouts.adjusted import adjust_cells
 from attribution.estimators.rollouts.aggregation import By
 from attribution.estimators.rollouts.assemble import CellModel, RolloutVariance, rollout
@@ -120,22 +121,5 @@ def require_rollout(panel: Panel, method: str, **steps: int) -> None:
             where="Panel.kind",
             remedy="use trend for one series, or give one row per unit and period",
         )
-    if panel.cohort is not None and panel.cohort.estimand != "ATT":
-        raise MethodError(
-            f"the cohort speaks for the {panel.cohort.estimand}, {method} for the effect on the trained (ATT)",
-            where=f"cohort {panel.cohort.method}",
-            remedy="use a cohort whose estimand is the ATT",
-        )
-    given: Mapping[str, Any] = steps
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy="give a whole number of periods, 0 or more")
-
-
-def require_known(**given: tuple[str, Any]) -> None:
-    """Raise `MethodError` for an option whose value is not one of its literals."""
-    for name, (value, literal) in given.items():
-        if value not in get_args(literal):
-            raise MethodError(
-                f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(get_args(literal))}"
-            )
+    require_att(panel, method)
+    require_steps(**steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
+from attribution.estimators.options import require_att, require_known
 from attribution.estimators.trend_series import TrendSeries, trend_series
 from attribution.numerics.series import (
     Segmented,
@@ -283,12 +284,7 @@ def _notes(fit: _Fit, season: int, no_interval: str) -> tuple[str, ...]:
 
 
 def _require_options(panel: Panel, season: Any, controls: str, variance: str, lags: Any) -> None:
-    for name, value, known in (
-        ("controls", controls, get_args(Controls)),
-        ("variance", variance, get_args(Variance)),
-    ):
-        if value not in known:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
+    require_known(controls=(controls, Controls), variance=(variance, Variance))
     if isinstance(season, bool) or not isinstance(season, (int, np.integer)) or season < 0 or season == 1:
         raise MethodError(
             f"season is {season!r}",
@@ -306,9 +302,4 @@ def _require_options(panel: Panel, season: Any, controls: str, variance: str, la
             where="panel",
             remedy="aggregate them to one row per period and pass kind='series', or use did",
         )
-    if panel.cohort is not None and panel.cohort.estimand != "ATT":
-        raise MethodError(
-            f"the cohort speaks for the {panel.cohort.estimand}, trend for the effect on the trained (ATT)",
-            where=f"cohort {panel.cohort.method}",
-            remedy="use a cohort whose estimand is the ATT",
-        )
+    require_att(panel, "trend")

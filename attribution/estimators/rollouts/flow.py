@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
+from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut, left_out_by_reason
 from attribution.core.panel import NEVER, Panel
 from attribution.estimators.rollouts.cells import Cells
 
@@ -76,10 +76,6 @@ def _count(panel: Panel, members: Mask, row_used: Mask) -> ArmCount:
     )
 
 
-def _arm_of(trained: NDArray[np.bool_]) -> NDArray[np.object_]:
-    return np.where(trained, TRAINED, OTHER).astype(object)
-
-
 def _units_left_out(panel: Panel, cells: Cells, entering: Mask) -> list[LeftOut]:
     gone = ~entering
     if not gone.any():
@@ -97,14 +93,7 @@ def _units_left_out(panel: Panel, cells: Cells, entering: Mask) -> list[LeftOut]
         ("no period in which their cohort can be compared", ~used_cohort),
         ("no KPI value in both periods of any cell", np.ones(n_units, dtype=bool)),
     ]
-    found = []
-    for reason, mask in reasons:
-        here = gone & mask
-        gone = gone & ~mask
-        for name in np.unique(arm[here].astype(str)):
-            mine = here & (arm == name)
-            found.append(LeftOut(str(name), reason, int(mine.sum()), int(rows[mine].sum())))
-    return found
+    return left_out_by_reason(gone, reasons, arm, rows)
 
 
 def _rows_left_out(panel: Panel, entering: Mask, trained: Mask, row_used: Mask, valued: Mask) -> list[LeftOut]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from attribution.core.arms import Controls, windows
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
+from attribution.estimators.options import require_att, require_known
 from attribution.estimators.sites.sites import Sites, site_table
 from attribution.numerics.synthetic import (
     CURVE,
@@ -77,21 +78,14 @@ def fit_sites(
     panel: Panel, *, baseline: Sequence[Any], followup: Sequence[Any], kind: Kind, controls: Controls
 ) -> Fitted:
     """Return the sites and their fitted weights; raises as `synthetic` does."""
-    for name, value, known in (("kind", kind, get_args(Kind)), ("controls", controls, get_args(Controls))):
-        if value not in known:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
+    require_known(kind=(kind, Kind), controls=(controls, Controls))
     if panel.kind == "series":
         raise MethodError(
             "the panel is one series, without any other site to mix",
             where="synthetic",
             remedy="use 'trend', or give the series of other sites too",
         )
-    if panel.cohort is not None and panel.cohort.estimand != "ATT":
-        raise MethodError(
-            f"the cohort speaks for the {panel.cohort.estimand}, synthetic for the effect on the trained (ATT)",
-            where=f"cohort {panel.cohort.method}",
-            remedy="use a cohort whose estimand is the ATT",
-        )
+    require_att(panel, "synthetic")
     before, after = windows(panel, baseline, followup)
     if len(before.codes) < FEWEST_BASELINE:
         raise MethodError(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Arms, Controls, Window, two_window_arms
-from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
+from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut, left_out_by_reason
 from attribution.core.panel import NEVER, Panel
 from attribution.errors import DataError, MethodError
 
@@ -247,14 +247,7 @@ def _units_left_out(panel: Panel, arms: Arms, entering: Mask, whole: Mask) -> li
         ("the site has no KPI value in some period of the windows", ~whole),
         (silent, np.ones(len(gone), dtype=bool)),
     ]
-    found = []
-    for reason, mask in reasons:
-        here = gone & mask
-        gone = gone & ~mask
-        for arm in np.unique(arms.labels[here].astype(str)):
-            mine = here & (arms.labels == arm)
-            found.append(LeftOut(str(arm), reason, int(mine.sum()), int(rows[mine].sum())))
-    return found
+    return left_out_by_reason(gone, reasons, arms.labels, rows)
 
 
 def _rows_left_out(panel: Panel, counts: list[tuple[str, Mask, ArmCount]], valued: Mask, inside: Mask) -> list[LeftOut]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
+from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut, left_out_by_reason
 from attribution.core.panel import NEVER, Panel
 from attribution.estimators.two_way.regression import TwoWay
 
@@ -60,13 +60,7 @@ def _left_out(panel: Panel, reduced: TwoWay, arm: NDArray[np.int64]) -> list[Lef
         ("no KPI value", valued == 0),
         ("a KPI value in one period alone", np.ones(n_units, dtype=bool)),
     ]
-    found = []
-    for reason, mask in reasons:
-        for index, name in enumerate(NAMES):
-            mine = gone & mask & (arm == index)
-            if mine.any():
-                found.append(LeftOut(name, reason, int(mine.sum()), int(rows[mine].sum())))
-        gone = gone & ~mask
+    found = left_out_by_reason(gone, reasons, np.array(NAMES, dtype=object)[arm], rows)
     entered = reduced.entering[observations.unit] & ~reduced.used_rows
     for reason, lost in (
         ("rows without a KPI value", entered & missing),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from attribution.core.flow import Flow
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
+from attribution.estimators.options import require_att, require_known, require_steps
 from attribution.estimators.windows.adjusted import Adjusted, AdjustedMap, adjust_cross_sections, adjust_panel
 from attribution.estimators.windows.cross_flow import cross_flow
 from attribution.estimators.windows.cross_sections import CrossReduction, reduce_cross_sections
@@ -217,13 +218,10 @@ def _require_options(
     anticipation: int,
     as_assigned: bool,
 ) -> None:
-    _require_option("variance", variance, get_args(Variance))
-    _require_option("adjust", adjust, get_args(Adjust))
+    require_known(variance=(variance, Variance), adjust=(adjust, Adjust))
     if controls is not None:
-        _require_option("controls", controls, get_args(Controls))
-    for name, periods in (("washout", washout), ("anticipation", anticipation)):
-        if type(periods) is not int or periods < 0:
-            raise MethodError(f"{name} is {periods!r}", where=name, remedy="give a number of periods, 0 or more")
+        require_known(controls=(controls, Controls))
+    require_steps(washout=washout, anticipation=anticipation)
     if as_assigned and controls == "never":
         raise MethodError(
             "as_assigned compares with all who were not assigned, controls='never' with those never trained",
@@ -236,14 +234,4 @@ def _require_options(
             where=method,
             remedy="use trend for one series, or read the data by unit",
         )
-    if panel.cohort is not None and panel.cohort.estimand != "ATT":
-        raise MethodError(
-            f"the cohort speaks for the {panel.cohort.estimand}, {method} for the effect on the trained (ATT)",
-            where=f"cohort {panel.cohort.method}",
-            remedy="use a cohort whose estimand is the ATT",
-        )
-
-
-def _require_option(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
+    require_att(panel, method)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from attribution.core.arms import CONTROL, TRAINED, Arms, Window
-from attribution.core.flow import ArmCount, Coverage, Flow
+from attribution.core.flow import ArmCount, Coverage, Flow, left_out_by_reason
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.windows.cross_sections import CrossReduction
-from attribution.estimators.windows.flow import adopted_between, arm_reasons, by_reason, later_adopters, span, why_empty
+from attribution.estimators.windows.flow import adopted_between, arm_reasons, later_adopters, span, why_empty
 from attribution.estimators.windows.reduce import ARM_NAMES
 
 
@@ -32,7 +32,7 @@ def cross_flow(
         ("outside the windows", reduced.in_window[panel.observations.period] < 0),
         ("no KPI value", np.ones(len(arms.code), dtype=bool)),
     ]
-    left_out = by_reason(~reduced.entering, reasons, arms, np.ones(len(arms.code), dtype=np.int64))
+    left_out = left_out_by_reason(~reduced.entering, reasons, arms.labels, np.ones(len(arms.code), dtype=np.int64))
     windows = [(0, before, "baseline")]
     windows += [(place, after, "follow-up") for place in range(1, reduced.window.shape[1])]
     for index in reversed(range(reduced.n_arms)):

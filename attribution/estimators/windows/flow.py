@@ -20,7 +20,7 @@ from attribution.core.arms import (
     Arms,
     Window,
 )
-from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut
+from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut, left_out_by_reason
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.windows.reduce import ARM_NAMES, Reduction
@@ -148,7 +148,7 @@ def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms, parts: Sequenc
         ("no KPI value in one of the follow-up's windows", partial),
         ("KPI values only in periods without comparison", np.ones(n_units, dtype=bool)),
     ]
-    return by_reason(gone, reasons, arms, rows)
+    return left_out_by_reason(gone, reasons, arms.labels, rows)
 
 
 def arm_reasons(arms: Arms, n_arms: int) -> list[tuple[str, Mask]]:
@@ -156,18 +156,6 @@ def arm_reasons(arms: Arms, n_arms: int) -> list[tuple[str, Mask]]:
     left_out = arms.code == LEFT_OUT
     reasons = [(reason, left_out & (arms.labels == label)) for label, reason in WHY_NOT.items()]
     return [*reasons, ("not of the trained arm", (arms.code == CONTROL) & (n_arms == 1))]
-
-
-def by_reason(gone: Mask, reasons: list[tuple[str, Mask]], arms: Arms, rows: NDArray[np.int64]) -> list[LeftOut]:
-    """Return the units `gone`, each counted under the first reason that holds, with their `rows[n_units]`."""
-    found = []
-    for reason, mask in reasons:
-        here = gone & mask
-        gone = gone & ~mask
-        for arm in np.unique(arms.labels[here].astype(str)):
-            mine = here & (arms.labels == arm)
-            found.append(LeftOut(str(arm), reason, int(mine.sum()), int(rows[mine].sum())))
-    return found
 
 
 def _rows_left_out(panel: Panel, reduced: Reduction, names: tuple[str, str]) -> list[LeftOut]:

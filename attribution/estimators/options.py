@@ -1,0 +1,35 @@
+"""What every estimator asks of its options and of the panel's cohort, in the same words."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+
+from attribution.core.panel import Panel
+from attribution.errors import MethodError
+
+
+def require_known(**given: tuple[str, Any]) -> None:
+    """Raise `MethodError` for an option whose value is not one of its literals: `controls=(value, Controls)`."""
+    for name, (value, literal) in given.items():
+        known = get_args(literal)
+        if value not in known:
+            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
+
+
+def require_steps(**given: Any) -> None:
+    """Raise `MethodError` for a number of periods that is not a whole number of at least 0."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise MethodError(f"{name} is {value!r}", where=name, remedy="give a whole number of periods, 0 or more")
+
+
+def require_att(panel: Panel, method: str) -> None:
+    """Raise `MethodError` unless the panel's cohort, if it has one, speaks for the effect on the trained."""
+    if panel.cohort is not None and panel.cohort.estimand != "ATT":
+        raise MethodError(
+            f"the cohort speaks for the {panel.cohort.estimand}, {method} for the effect on the trained (ATT)",
+            where=f"cohort {panel.cohort.method}",
+            remedy="use a cohort whose estimand is the ATT",
+        )
