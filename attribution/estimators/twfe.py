@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,10 +9,11 @@ from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
+from attribution.estimators.options import require_att, require_known
 from attribution.estimators.strata import ever_never_strata, has_lone_arm
 from attribution.estimators.two_way.flow import two_way_flow
 from attribution.estimators.two_way.regression import Shape, TwoWay, reduce_two_way
-from attribution.estimators.two_way.variances import VARIANCES, TwoWayVariance, named_layers
+from attribution.estimators.two_way.variances import TwoWayVariance, named_layers
 from attribution.estimators.two_way.weights import weights_of
 from attribution.estimators.windows.variances import Strata
 from attribution.numerics.variance import Layers, cluster_sums, stratified
@@ -66,9 +65,8 @@ def twfe(
     Source: Wooldridge (2010), Econometric Analysis of Cross Section and Panel Data, ch. 10.5; why it is no primary
     analysis: Goodman-Bacon (2021), de Chaisemartin & D'Haultfœuille (2020), Sun & Abraham (2021).
     """
-    for name, value, known in (("shape", shape, get_args(Shape)), ("variance", variance, VARIANCES)):
-        if value not in known:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
+    require_known(shape=(shape, Shape), variance=(variance, TwoWayVariance))
+    require_att(panel, "twfe")
     if leads and shape == "static":
         raise MethodError("leads are event times", where="leads", remedy="set shape='event'")
     reduced = reduce_two_way(panel, shape, leads=leads)
