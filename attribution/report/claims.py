@@ -8,6 +8,7 @@ from typing import Literal
 
 from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
 from attribution.core.finding import Finding
+from attribution.inference.takers import TAKE_UP, effect_on_takers
 from attribution.report import words
 from attribution.report.format import between, capital, money, percent, signed, signed_percent
 from attribution.report.grades import grade_of
@@ -151,6 +152,10 @@ def _size(result: StudyResult, term: str) -> tuple[Number, str]:
 
 def _changed(result: StudyResult) -> Tile:
     estimate = result.estimate
+    if "change" not in estimate.terms:
+        return Tile(
+            "What changed", Number("Not estimated", ""), "", f"{capital(estimate.method)} estimates no change.", False
+        )
     value = estimate.value("change")
     interval = estimate.interval(result.manifest.level, term="change")
     shown, ends = _size(result, "change")
@@ -163,10 +168,18 @@ def _changed(result: StudyResult) -> Tile:
         title="What changed",
         headline=shown,
         interval=ends,
-        note=f"{kpi.label} of the trained ({words.units(result, estimate.n.trained.units)}): {way}. "
-        f"In the KPI's own unit: {own}.",
+        note=f"{kpi.label} of {words.comparison(estimate).trained} "
+        f"({words.units(result, estimate.n.trained.units)}): {way}. {_since(result)}In the KPI's own unit: {own}.",
         allowed=True,
     )
+
+
+def _since(result: StudyResult) -> str:
+    """Return between when and when a change is that does not have the same two windows for everybody."""
+    if not words.rolls_out(result.estimate):
+        return ""
+    period = result.design.timing.period
+    return f"On average over the {period}s since each began, against the last {period} before that. "
 
 
 def _effect(result: StudyResult, verdict: Verdict) -> Tile:
@@ -198,9 +211,22 @@ def _effect(result: StudyResult, verdict: Verdict) -> Tile:
         title,
         shown,
         ends,
-        f"{named}{share}{unit}{_worthwhile(result, verdict)}",
+        f"{named}{share}{unit}{_takers(result)}{_worthwhile(result, verdict)}",
         allowed=True,
     )
+
+
+def _takers(result: StudyResult) -> str:
+    """Return the effect on those who took an offer up, where the analysis is of the offer."""
+    estimate = result.estimate
+    if TAKE_UP not in estimate.terms:
+        return ""
+    found, kpi = effect_on_takers(estimate, level=result.manifest.level), words.primary_kpi(result)
+    taken = f" Of those offered it, {percent(found.take_up)} more were trained than of the others"
+    if found.interval.kind != "bounded":
+        return f"{taken}; the effect on them is not estimable."
+    low, high = (signed(end) for end in (found.interval.low, found.interval.high))
+    return f"{taken}; on these the effect is {signed(found.value)} {words.step_unit(kpi)} ({between(low, high)})."
 
 
 def _worthwhile(result: StudyResult, verdict: Verdict) -> str:
@@ -242,8 +268,9 @@ def _worth(result: StudyResult) -> Tile:
     measured = words.units(result, found.plan.units)
     kpi = words.priced_kpi(result)
     of = "" if kpi is words.primary_kpi(result) else f" of {kpi.label}"
+    offered = "offered it and measured" if result.estimate.estimand == "ITT" else "measured"
     note = (
-        f"Net benefit{of} {amount} ({between(low, high)}) for {measured} measured, against the costs of all "
+        f"Net benefit{of} {amount} ({between(low, high)}) for {measured} {offered}, against the costs of all "
         f"{found.trained_in_window} trained. Above zero in {percent(found.probability_net_positive)} of draws."
     )
     return Tile(title, shown, ends, f"{note}{caution}", allowed=True)
@@ -260,7 +287,8 @@ def _threats(result: StudyResult, grade: str) -> tuple[str, ...]:
     """Return three bullets: the strongest threats, the break-even effect, the next look."""
     ranked = [finding for status in ("fail", "warn") for finding in result.findings if finding.status == status]
     alone = not result.estimate.n.control.units
-    known = ("illustrative_money", "share_estimable") if alone else ("illustrative_money",)
+    no_share = alone and "effect" not in result.estimate.terms
+    known = ("illustrative_money", "share_estimable") if no_share else ("illustrative_money",)
     closing = [line for line in (_break_even(result, grade), _next_look(result)) if line]
     # What the break-even line says already is not said twice, nor what several primary analyses have in common.
     bullets = [

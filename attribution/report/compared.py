@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from attribution.core.panel import NEVER
 from attribution.design.schema import Kpi
+from attribution.report.cells import Cell, Table
 from attribution.report.format import capital, level_text, number, plural, signed, span
 from attribution.report.grades import MECHANISMS
-from attribution.report.tables import Cell, Table
-from attribution.report.words import listed, primary_kpi, step_unit, units
+from attribution.report.words import listed, primary_kpi, rolls_out, step_unit, units
 from attribution.study.result import StudyResult
 
 Sentence: TypeAlias = tuple[str | Cell, ...]
@@ -20,16 +20,36 @@ Sentence: TypeAlias = tuple[str | Cell, ...]
 def compared(result: StudyResult) -> tuple[Sentence, ...]:
     """Return sentences on who was compared with whom."""
     flow = result.estimate.n
+    estimate = result.estimate
     windows = f"before is {span(flow.baseline)}, after is {span(flow.followup)}"
+    if rolls_out(estimate):
+        period = result.design.timing.period
+        windows = f"before is the {period} before each began, after are those of {span(flow.followup)} from then on"
     trained = Cell(units(result, flow.trained.units), "cohort.trained.units")
+    if estimate.rows == "periods":
+        return tuple(_with_the_past(result, trained, windows))
+    if estimate.estimand == "ITT":
+        control = Cell(str(flow.control.units), "cohort.control.units")
+        everyone = Cell(str(flow.trained_in_window), "cohort.trained_in_window")
+        return (
+            (trained, " offered the training and measured, compared with ", control, f" not offered it; {windows}."),
+            ("Everybody counts as assigned, whether trained or not; ", everyone, " were trained in this time."),
+        )
     if not flow.control.units:
         return ((trained, f" trained and measured; {windows}. Nobody untrained was compared with them."),)
     control = Cell(str(flow.control.units), "cohort.control.units")
     lines: list[Sentence] = [(trained, " trained and measured, compared with ", control, f" not trained; {windows}.")]
+    if estimate.method in ("staggered", "event_study"):
+        lines.append(
+            (
+                "Those who began together are compared in each period (a cell) with those not trained by then; the "
+                "effect is the mean of the cells.",
+            )
+        )
     if flow.later:
         late: list[str | Cell] = ["Of those compared, some are trained later and count as untrained until then:"]
-        for index, (period, count) in enumerate(flow.later):
-            late += [", " if index else " ", Cell(str(count), f"cohort.later.{index}.units"), f" in {period}"]
+        for index, (start, count) in enumerate(flow.later):
+            late += [", " if index else " ", Cell(str(count), f"cohort.later.{index}.units"), f" in {start}"]
         lines.append((*late, "."))
     lost = flow.trained_in_window - flow.trained.units
     if lost:
@@ -44,12 +64,28 @@ def compared(result: StudyResult) -> tuple[Sentence, ...]:
     return tuple(lines)
 
 
+def _with_the_past(result: StudyResult, trained: Cell, windows: str) -> Iterator[Sentence]:
+    flow = result.estimate.n
+    yield (trained, f" trained and measured, compared with the trend of its own past; {windows}.")
+    if flow.control.units:
+        control = Cell(str(flow.control.units), "cohort.control.units")
+        yield ("What moved ", control, " never trained at the same time is taken out of it.")
+    else:
+        yield ("Nobody untrained was compared: what else began with the training is read as its effect.",)
+
+
 def as_read(result: StudyResult) -> tuple[Sentence, ...]:
     """Return sentences on what was read of the headline KPI: only counts that are not 0."""
     panel = result.linked.panels[primary_kpi(result).id]
     counts, base = panel.counts, "cohort.read"
     never = int((panel.units.adopted == NEVER).sum())
     found: list[Sentence] = []
+    units_waiting, rows_waiting = result.not_over(result.primary[0])
+    if rows_waiting:
+        last = f"periods that were not over on {result.manifest.as_of}"
+        cell = Cell(plural(rows_waiting, "row"), "cohort.rows_not_over")
+        extra = f" ({units(result, units_waiting)} appear only there)" if units_waiting else ""
+        found.append((cell, f" of {last} left out{extra}."))
     if never:
         line: list[str | Cell] = [Cell(units(result, never), f"{base}.never_trained"), " never trained: read "]
         if counts.never_read_as:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _COMPACT = 450
 """Pixels below which the name of the vertical axis stands in the note."""
 
-_SHARE_LOW, _SHARE_HIGH = -1.0, 2.0
+_SHARE_ENDS = (-1.0, 2.0)
+"""The furthest that the axis of shares goes: beyond it a set ends in an arrow."""
 
 
 def event_study(
@@ -98,9 +99,9 @@ def share_by_event(
 ) -> Axes:
     """Draw training's share of the change by time since training began, each with its Fieller set.
 
-    Lines mark 0, none of the change, and 1, all of it. The axis runs from −100% to 200%: sets that go on end in an
-    arrow; a share that is not estimable is a cross at the foot. Raises `MethodError` for an estimate without shares by
-    event time.
+    Lines mark 0, none of the change, and 1, all of it. The axis goes from −100% to 200% at most: sets that go on
+    end in an arrow; a share that is not estimable is a cross at the foot. Raises `MethodError` for an estimate without
+    shares by event time.
 
     Examples
     --------
@@ -118,25 +119,27 @@ def share_by_event(
         )
     ax = drawing.axes(ax, 3.6)
     known = [row for row in rows if row.interval.kind == "bounded"]
+    ends = [end for row in known for end in (row.interval.low, row.interval.high)]
+    lowest, highest = max(_SHARE_ENDS[0], min([-0.2, *ends])), min(_SHARE_ENDS[1], max([1.2, *ends]))
     for row in known:
-        low, high = max(row.interval.low, _SHARE_LOW), min(row.interval.high, _SHARE_HIGH)
+        low, high = max(row.interval.low, lowest), min(row.interval.high, highest)
         if low < high:
             ax.plot((row.event, row.event), (low, high), color=TRAINING, linewidth=3, solid_capstyle="butt", zorder=3)
         for beyond, place, marker in (
-            (row.interval.low < _SHARE_LOW, _SHARE_LOW, "v"),
-            (row.interval.high > _SHARE_HIGH, _SHARE_HIGH, "^"),
+            (row.interval.low < lowest, lowest, "v"),
+            (row.interval.high > highest, highest, "^"),
         ):
             if beyond:
                 ax.plot(row.event, place, marker, markersize=8, color=TRAINING, clip_on=False, zorder=4)
-        if _SHARE_LOW <= row.share <= _SHARE_HIGH:
+        if lowest <= row.share <= highest:
             ax.plot(row.event, row.share, "o", markersize=7, color=TRAINING, zorder=5)
     for row in rows:
         if row.interval.kind != "bounded":
-            ax.plot(row.event, _SHARE_LOW, "x", markersize=8, mew=2, color=MUTED, clip_on=False, zorder=4)
+            ax.plot(row.event, lowest, "x", markersize=8, mew=2, color=MUTED, clip_on=False, zorder=4)
     _axes_of_time(ax, [row.event for row in rows], launch=False)
     ax.axhline(1, color=INK, linewidth=1, zorder=1)
-    ax.set_ylim(_SHARE_LOW - 0.15, _SHARE_HIGH + 0.15)
-    ax.set_yticks([-1, 0, 1, 2])
+    ax.set_ylim(lowest - 0.1, highest + 0.1)
+    ax.set_yticks([tick for tick in (-1, -0.5, 0, 0.5, 1, 1.5, 2) if lowest - 0.1 <= tick <= highest + 0.1])
     ax.yaxis.set_major_formatter(lambda value, _: percent(value))
     what = "log change" if estimate.scale == "log" else "change"
     note = [

@@ -16,6 +16,7 @@ from attribution.report import drawing
 from attribution.report.drawing import BACKGROUND, EDGE, INK, MUTED, TRAINING, Row
 from attribution.report.event_figures import event_study, sensitivity, share_by_event, trend
 from attribution.report.format import level_text, money, number, percent, signed, signed_percent, span
+from attribution.report.words import comparison, rolls_out
 from attribution.study.result import StudyResult
 
 if TYPE_CHECKING:
@@ -108,11 +109,12 @@ def waterfall(
     else:
         note = "The training’s effect has no interval: its standard error is undefined"
     ax.axhline(0, color=INK, linewidth=1, zorder=1)
+    rolling = rolls_out(estimate)
     names = (
-        ("Before", number(before), span(estimate.n.baseline)),
+        ("Before", number(before), "before each began" if rolling else span(estimate.n.baseline)),
         ("Background", signed(background), _relative(estimate, "background")),
         ("Training", signed(estimate.value("effect")), _relative(estimate, "effect")),
-        ("After", number(after), span(estimate.n.followup)),
+        ("After", number(after), "since then" if rolling else span(estimate.n.followup)),
     )
     ax.set_xlim(-0.6, 3.6)
     ax.use_sticky_edges = False
@@ -225,7 +227,8 @@ def scenarios(roi: Roi, *, ax: Axes | None = None, label: str | None = None) -> 
     for place, row, net in zip(drawing.places(ax, rows), rows, nets, strict=True):
         colours = (TRAINING, TRAINING) if row.strong else (BACKGROUND, EDGE)
         ax.barh(place, net, 0.9, color=colours[0], edgecolor=colours[1], linewidth=1, zorder=2)
-    ax.axvline(0, color=INK, linewidth=1, zorder=3)
+    # Beneath the labels, which it must not cross.
+    ax.axvline(0, color=INK, linewidth=1, zorder=1)
     ax.xaxis.set_major_formatter(lambda value, _: money(value, roi.currency))
     ax.locator_params(axis="x", nbins=5)
     drawing.axis_label(ax, "net benefit; 0 is break-even")
@@ -291,8 +294,14 @@ def effect_forest(result: StudyResult, *, ax: Axes | None = None, kpi: str | Non
 def analysis_label(analysis: Analysis) -> str:
     """Return an analysis in words: its id, its role where the id does not say it, its method and what it sets."""
     role = "" if analysis.id == analysis.role else f" ({analysis.role})"
-    options = "".join(f", {name} {value}" for name, value in analysis.options.items())
-    return f"{analysis.id}{role}, {analysis.method}{options}"
+    options = "".join(f", {name.replace('_', ' ')} {_listed(value)}" for name, value in analysis.options.items())
+    return f"{analysis.id}{role}, {analysis.method.replace('_', ' ')}{options}"
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, tuple):
+        return " and ".join(_listed(one) for one in value) if len(value) < 4 else f"{value[0]} to {value[-1]}"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _levels(estimate: Estimate) -> tuple[float, float]:
@@ -321,7 +330,10 @@ def _story(estimate: Estimate) -> str:
         _moved(estimate.percent(term=term).estimate if relative else estimate.value(term), relative)
         for term in ("change", "background")
     )
-    return f"{trained} among the trained, {untrained} among the untrained"
+    said = comparison(estimate)
+    if estimate.rows == "periods":
+        return f"{trained} among the trained, {untrained} on {said.others}"
+    return f"{trained} among {said.trained}, {untrained} among {said.others}"
 
 
 def _ends(interval: Interval) -> tuple[float, ...]:

@@ -13,9 +13,12 @@ from attribution.study.result import StudyResult
 MEANINGS = {
     "A": "randomised, analysed as assigned, attrition within bounds",
     "B": "compared with similar people over several earlier periods, or assigned nearly at random; every gate passed",
-    "C": "compared, but too few earlier periods, only their own past, or a failed gate: other causes are not ruled out",
+    "C": "compared, but too few earlier periods, or a failed gate, to rule out other causes",
     "D": "no comparison: what changed, not why",
 }
+
+PROJECTED = "compared with a projection of their own past, which cannot rule out other causes"
+"""What C means where a trend is projected."""
 
 RANDOM_LIKE = ("random", "waitlist")
 
@@ -53,9 +56,9 @@ def grade_of(result: StudyResult) -> Grade:
         return Grade("D", MEANINGS["D"], "nobody untrained was compared")
     if result.gates_failed:
         failed = ", ".join(finding.id.replace("_", " ") for finding in result.gates_failed)
-        return Grade("C", MEANINGS["C"], f"failed: {failed}")
+        return Grade("C", PROJECTED if projected else MEANINGS["C"], f"failed: {failed}")
     if projected:
-        return Grade("C", MEANINGS["C"], "what would have happened is projected from the trained’s own past")
+        return Grade("C", PROJECTED, "what would have happened is projected from the trained’s own past")
     assignment = result.design.assignment
     sourced = assignment.mechanism in RANDOM_LIKE and bool(assignment.source)
     by_assignment = estimate.estimand == "ITT"

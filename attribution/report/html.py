@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.finance.roi import Roi
-from attribution.report import drawing, figures, tables
+from attribution.report import pictures, tables
+from attribution.report.cells import Cell, integer
 from attribution.report.claims import Claim
 from attribution.report.compared import Sentence, as_read, compared, declared_table
 from attribution.report.format import MINUS, SYMBOLS, capital, declared_money, level_text, percent, plural
-from attribution.report.tables import Cell, Table
-from attribution.report.words import no_money, priced_kpi, primary_kpi, several_kpis, step_unit, unit_noun, units
+from attribution.report.words import listed, no_money, priced_kpi, primary_kpi, step_unit, unit_noun, units
 from attribution.study.result import StudyResult
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
-    from matplotlib.axes import Axes
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 _BEFORE_CURRENCY = re.compile(f"{MINUS}(?=[{''.join(SYMBOLS.values())}])")
 
-WIDE, NARROW = 760, 330
-"""CSS pixels that each figure is drawn for: a screen or a sheet of paper, and a phone."""
+_NEGATIVE = re.compile(r"-(?=[0-9])")
 
 FRAMES = {"roi": "return on investment", "outcomes": "outcomes, without money"}
 
 STATUSES = {"fail": ("✕", "fail"), "warn": ("!", "warn"), "pass": ("✓", "pass"), "skipped": ("–", "skipped")}
 """Sign and word of each status, in the order of the review: meaning never rests on colour alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure twice, for wide and for narrow pages, with its finding and its data."""
-
-    name: str
-    title: str
-    wide: Markup
-    narrow: Markup
-    data: Table
 
 
 def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = None) -> str:
@@ -74,7 +56,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         frame=FRAMES[result.design.study.frame],
         failed=bool(result.gates_failed),
         claim=claim,
-        waterfall=_waterfall(result),
+        waterfall=pictures.waterfall(result),
         compared=compared(result),
         as_read=as_read(result),
         declared=declared_table(result),
@@ -82,9 +64,14 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         arms=tables.arms_table(result),
         coverage=tables.coverage_table(result),
         balance=tables.balance_table(result),
-        shares=_shares(result),
+        shares=pictures.shares(result),
         share_reason=_share_reason(result),
-        forest=_forest(result),
+        forest=pictures.forest(result),
+        events=pictures.events(result),
+        events_share=pictures.events_share(result),
+        projected=pictures.projected(result),
+        sensitive=pictures.sensitive(result),
+        looked_back=_looked_back(result),
         terms=tables.terms_table(result),
         roi=money,
         no_money=_no_money(result),
@@ -92,7 +79,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         illustrative=_illustrative(result),
         ledger=None if money is None else tables.ledger_table(money),
         amounts=None if money is None else tables.money_table(result, money),
-        scenarios=_scenarios(result),
+        scenarios=pictures.scenarios(result),
         findings=_reviewed(result),
         statuses=STATUSES,
         limits=result.design.limits.text,
@@ -106,78 +93,16 @@ def _unbroken(value: object) -> object:
     return _BEFORE_CURRENCY.sub(f"{MINUS}\u2060", value) if type(value) is str else value
 
 
-def _picture(
-    name: str, draw: Callable[[Axes], Axes], data: Table, desc: str, *, heights: tuple[int, int] | None
-) -> Picture:
-    """Draw a figure for both widths. Its title becomes the caption, where the page's own font sets it."""
-    drawn, title = [], ""
-    for index, width in enumerate((WIDE, NARROW)):
-
-        def untitled(ax: Axes) -> Axes:
-            nonlocal title
-            title = str(draw(ax).get_label())
-            ax.set_title("", loc="left")
-            return ax
-
-        ax = drawing.picture(untitled, width=width, height=None if heights is None else heights[index])
-        suffix = ("wide", "narrow")[index]
-        drawn.append(drawing.svg(ax, title=title, desc=desc, name=f"{name}-{suffix}"))
-    return Picture(name, title, drawn[0], drawn[1], data)
-
-
-def _waterfall(result: StudyResult) -> Picture | None:
-    factor, kpi = result.factor, primary_kpi(result)
-    if not {"effect", "change", "background"} <= set(factor.estimate.terms):
-        return None
-    return _picture(
-        "waterfall",
-        lambda ax: figures.waterfall(factor, ax=ax, label=kpi.label, unit=kpi.unit),
-        tables.steps_table(result),
-        "Bars from the level before, through what would have happened anyway and what training did, to the level "
-        f"after, in {kpi.unit}. The training bar carries the interval of the effect.",
-        heights=(330, 330),
-    )
-
-
-def _shares(result: StudyResult) -> Picture | None:
-    factor = result.factor
-    if "effect" not in factor.estimate.terms:
-        return None
-    return _picture(
-        "shares",
-        lambda ax: figures.share_sets(factor, ax=ax),
-        tables.share_table(factor),
-        "One line for each way of computing the interval of the share, with lines at 0, none of the change, and at "
-        "1, all of it.",
-        heights=None,
-    )
-
-
-def _forest(result: StudyResult) -> Picture | None:
-    if "effect" not in result.estimate.terms:
-        return None
-    return _picture(
-        "analyses",
-        lambda ax: figures.effect_forest(result, ax=ax),
-        tables.terms_table(result),
-        "One line for each analysis: the estimated effect of training with its interval, and a line at 0, no effect.",
-        heights=None,
-    )
-
-
-def _scenarios(result: StudyResult) -> Picture | None:
-    money = result.roi
-    if money is None or money.benefit_draws is None:
-        return None
-    label = priced_kpi(result).label if several_kpis(result) else None
-    return _picture(
-        "scenarios",
-        lambda ax: figures.scenarios(money, ax=ax, label=label),
-        tables.scenario_table(money, label),
-        "One bar for each corner case: conservative takes the worse end of the effect’s interval and the upper costs, "
-        "optimistic the better end and the lower costs. 0 is break-even.",
-        heights=None,
-    )
+def _looked_back(result: StudyResult) -> str:
+    """Return one sentence on what the periods before the start could have shown; nothing where there are none."""
+    looked = result.looks_back.get(result.primary[0])
+    if looked is None or looked.pretrends is None:
+        return ""
+    whose = "" if looked.name == result.primary[0] else f" (analysis {looked.name})"
+    period = result.design.timing.period
+    sentence = looked.pretrends.sentence.replace(" per period ", f" per {period} ")
+    sentence = _NEGATIVE.sub(MINUS, sentence)
+    return f"Before the start{whose}: {sentence[0].lower()}{sentence[1:]} That trends are parallel, no test can show."
 
 
 def _no_money(result: StudyResult) -> str:
@@ -201,14 +126,22 @@ def _money_facts(result: StudyResult) -> tuple[Sentence, ...]:
     if money is None or finance is None:
         return ()
     measured = Cell(str(money.plan.units), "roi.units_represented")
+    offered = result.estimate.estimand == "ITT"
     trained = Cell(units(result, money.trained_in_window), "roi.units_trained")
     periods = Cell(plural(money.plan.periods, result.design.timing.period), "roi.periods")
     rate = Cell(level_text(finance.discount_rate), "roi.discount_rate")
     hurdle = Cell(level_text(money.hurdle), "roi.hurdle")
     facts: list[Sentence] = [
         _priced(result, money),
-        (measured, " measured of ", trained, " trained: the benefit counts those measured, the costs cover all."),
-        ("Counted over ", periods, " of follow-up; nothing beyond it."),
+        (
+            measured,
+            " offered it and measured count in the benefit; the costs are those of ",
+            trained,
+            " trained.",
+        )
+        if offered
+        else (measured, " measured of ", trained, " trained: the benefit counts those measured, the costs cover all."),
+        _counted(result, money, periods),
         ("The net present value is discounted at ", rate, " a year."),
     ]
     if money.benefit_draws is not None:
@@ -219,6 +152,22 @@ def _money_facts(result: StudyResult) -> tuple[Sentence, ...]:
             ("Share of draws with an ROI above the hurdle of ", hurdle, ": ", above, "."),
         ]
     return tuple(facts)
+
+
+def _counted(result: StudyResult, money: Roi, periods: Cell) -> Sentence:
+    """Return the periods that the benefit is counted over, and in a rollout how many units each of them holds."""
+    if not money.plan.rolls_out:
+        return ("Counted over ", periods, " of follow-up; nothing beyond it.")
+    period = result.design.timing.period
+    total = Cell(integer(round(money.plan.unit_periods)), "roi.unit_periods")
+    first, last = (integer(round(money.plan.exposure[place])) for place in (0, -1))
+    return (
+        "Counted over ",
+        total,
+        f" {unit_noun(result)}-{period}s in training within ",
+        periods,
+        f" of follow-up, each at the mean effect: {first} in the first, {last} in the last; nothing beyond it.",
+    )
 
 
 def _priced(result: StudyResult, money: Roi) -> Sentence:
@@ -271,12 +220,7 @@ def _reviewed(result: StudyResult) -> tuple[Finding, ...]:
 
 def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
     """Return our own words on what no interval of this report covers."""
-    lines = []
-    if estimate.n.control.units:
-        lines.append(
-            "The effect rests on the assumption that, without training, both groups would have moved alike (parallel "
-            "trends). The data cannot prove it."
-        )
+    lines = [_assumption(estimate, result)]
     level = level_text(result.manifest.level)
     lines.append(f"The {level} intervals count chance alone: a comparison that is wrong in itself is not inside them.")
     if result.roi is not None:
@@ -284,4 +228,30 @@ def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
             "No benefit after the last follow-up period is counted, and none of trained units that were not measured."
         )
     lines += [f"{capital(note)}." for note in estimate.notes]
-    return tuple(lines)
+    return tuple(line for line in lines if line)
+
+
+def _assumption(estimate: Estimate, result: StudyResult) -> str:
+    """Return what the effect rests on and the data cannot prove; nothing where nobody was compared."""
+    if estimate.rows == "periods":
+        return (
+            "The effect rests on the assumption that, without training, the trend of before would have gone on. The "
+            "data cannot prove it, and whatever else began with the training counts as its effect."
+        )
+    if not estimate.n.control.units:
+        return ""
+    if estimate.method == "synthetic":
+        return (
+            "The effect rests on the assumption that, without training, the mix of others would have gone on moving "
+            "with the trained as it did before. The data cannot prove it."
+        )
+    if estimate.estimand == "ITT" and result.design.assignment.mechanism == "random":
+        return (
+            "The effect is that of offering the training. It rests on the draw having been random, and on the offer to "
+            "some not touching the KPI of the others."
+        )
+    given = f", at equal {listed(list(estimate.adjusted))}," if estimate.adjusted else ""
+    return (
+        f"The effect rests on the assumption that{given or ','} without training, both groups would "
+        "have moved alike (parallel trends). The data cannot prove it."
+    )

@@ -34,11 +34,16 @@ class Projection:
     high: Floats
 
 
+def projects(estimate: Estimate) -> bool:
+    """Say whether an estimate is a projected trend with an effect."""
+    return estimate.method == "trend" and "effect" in estimate.terms
+
+
 def projection(estimate: Estimate, panel: Panel, level: float) -> Projection:
     """Return what a `trend` observed and projected, in KPI units; raises `MethodError` for another method."""
     require_type(estimate, Estimate, name="estimate", remedy="pass what at.trend(…) returns")
     require_type(panel, Panel, name="panel", remedy="pass the panel that the estimate was made from")
-    if estimate.method != "trend" or "effect" not in estimate.terms:
+    if not projects(estimate):
         raise MethodError(f"{estimate.method} projects no trend", where="trend", remedy="pass what at.trend(…) returns")
     before, after = windows(panel, estimate.n.baseline, estimate.n.followup)
     series = trend_series(panel, before, after, compare=bool(estimate.n.control.units))

@@ -89,7 +89,8 @@ class RoiRecord(Record):
     """Money; every quantity is null, with the reason, where it is not allowed.
 
     `value` is the declared price, per trained unit and period, of one KPI unit or of the whole untrained level, as
-    `value_kind` says; `discount_rate` is a year's.
+    `value_kind` says; `discount_rate` is a year's. `exposure` counts the units in training in each of the `periods`,
+    `unit_periods` is their sum.
     """
 
     reason: str = ""
@@ -116,6 +117,8 @@ class RoiRecord(Record):
     units_represented: int | None = None
     units_trained: int | None = None
     periods: int | None = None
+    unit_periods: float | None = None
+    exposure: tuple[float, ...] = ()
     costs: tuple[CostLine, ...] = ()
 
 
@@ -197,7 +200,7 @@ class ReadRecord(Record):
 
 
 class CohortRecord(Record):
-    """Who was compared in the headline analysis, and what was read."""
+    """Who was compared in the headline analysis, what was read, and how many rows are of periods that were not over."""
 
     trained: ArmCount
     control: ArmCount
@@ -206,6 +209,65 @@ class CohortRecord(Record):
     coverage: tuple[CoverageRecord, ...]
     balance: tuple[BalanceRecord, ...]
     read: ReadRecord
+    rows_not_over: int = 0
+
+
+class EventRecord(Record):
+    """One period of the headline analysis, counted from the first in training (0): effect, change and share.
+
+    `low` and `high` hold this period alone, `band_low` and `band_high` all at once.
+    """
+
+    event: int
+    effect: float | None
+    low: float | None
+    high: float | None
+    band_low: float | None
+    band_high: float | None
+    change: float | None
+    share: float | None
+    interval: SetRecord
+    reason: str
+
+
+class ProjectedRecord(Record):
+    """One period of a trend: what was observed, and what the trend of before projected, with its interval."""
+
+    period: str
+    observed: float | None
+    projected: float | None
+    low: float | None
+    high: float | None
+
+
+class RobustRecord(Record):
+    """The interval of an effect that allows trends to part by a magnitude."""
+
+    magnitude: float
+    low: float | None
+    high: float | None
+
+
+class TrendsRecord(Record):
+    """What the periods before the start show of trends; null, with the reason, where they show nothing.
+
+    `slope` is fitted to the pre-periods, `detectable_slope` the one that they would have shown with `power`,
+    `detectable_bias` what it would add to the effect; `breakdown` is the magnitude (multiples of the largest step
+    before the start) from which on the effect is not told from 0, null where it always is told.
+    """
+
+    analysis: str | None = None
+    reason: str = ""
+    slope: float | None = None
+    slope_error: float | None = None
+    p_value: float | None = None
+    power: float | None = None
+    detectable_slope: float | None = None
+    detectable_bias: float | None = None
+    target: str | None = None
+    effect: float | None = None
+    breakdown: float | None = None
+    robust: tuple[RobustRecord, ...] = ()
 
 
 class DeclaredRecord(Record):
@@ -238,5 +300,8 @@ class Results(Record):
     findings: tuple[Finding, ...]
     flow: dict[str, tuple[FlowRecord, ...]]
     cohort: CohortRecord
+    events: tuple[EventRecord, ...] = ()
+    projection: tuple[ProjectedRecord, ...] = ()
+    trends: TrendsRecord = TrendsRecord()
     declared: DeclaredRecord
     manifest: ManifestRecord

@@ -14,6 +14,8 @@ from attribution.core.panel import NEVER, Panel
 from attribution.finance.roi import QUANTITIES
 from attribution.inference.factor import AttributionFactor
 from attribution.report.claims import Claim
+from attribution.report.events import event_rows
+from attribution.report.projection import projection, projects
 from attribution.report.records import (
     AmountRecord,
     BalanceRecord,
@@ -21,21 +23,26 @@ from attribution.report.records import (
     CohortRecord,
     CoverageRecord,
     DeclaredRecord,
+    EventRecord,
     FactorRecord,
     FlowRecord,
     LaterRecord,
     ManifestRecord,
     PercentRecord,
+    ProjectedRecord,
     ReadRecord,
     Record,
     Results,
+    RobustRecord,
     RoiRecord,
     ScenarioRecord,
     SetRecord,
     TermRow,
+    TrendsRecord,
     WithoutRecord,
     WrittenRecord,
 )
+from attribution.report.tables import NOT_OVER
 from attribution.report.words import primary_kpi
 from attribution.study.result import StudyResult
 
@@ -62,8 +69,11 @@ def results(result: StudyResult, claim: Claim, previous: dict[str, str] | None) 
         factors={name: _factor(factor) for name, factor in result.factors.items()},
         roi=_roi(result),
         findings=result.findings,
-        flow={name: _flow(estimate) for name, estimate in result.estimates.items()},
+        flow={name: _flow(result, name) for name in result.estimates},
         cohort=_cohort(result),
+        events=_events(result),
+        projection=_projection(result),
+        trends=_trends(result),
         declared=DeclaredRecord(program=design.program, kpi=design.kpi, assignment=design.assignment),
         manifest=ManifestRecord(**asdict(result.manifest), previous=previous),
     )
@@ -137,19 +147,85 @@ def _roi(result: StudyResult) -> RoiRecord:
             "units_represented": money.plan.units,
             "units_trained": money.trained_in_window,
             "periods": money.plan.periods,
+            "unit_periods": money.plan.unit_periods,
+            "exposure": money.plan.exposure,
             "costs": money.costs.lines,
         },
     )
 
 
-def _flow(estimate: Estimate) -> tuple[FlowRecord, ...]:
-    return tuple(_from(FlowRecord, _named(row)) for row in estimate.n.tidy().to_dict("records"))
+def _flow(result: StudyResult, name: str) -> tuple[FlowRecord, ...]:
+    found = [_from(FlowRecord, _named(row)) for row in result.estimates[name].n.tidy().to_dict("records")]
+    units, rows = result.not_over(name)
+    if rows:
+        found.append(FlowRecord(arm="all", fate="left out", reason=NOT_OVER, units=units, rows=rows))
+    return tuple(found)
+
+
+def _events(result: StudyResult) -> tuple[EventRecord, ...]:
+    level, seed = result.manifest.level, result.manifest.seed
+    return tuple(
+        _from(
+            EventRecord,
+            {
+                "event": row.event,
+                "effect": row.effect,
+                "low": row.low,
+                "high": row.high,
+                "band_low": row.band_low,
+                "band_high": row.band_high,
+                "change": row.change,
+                "share": row.share,
+                "interval": _set(row.interval),
+                "reason": row.reason,
+            },
+        )
+        for row in event_rows(result.estimate, level, seed=seed)
+    )
+
+
+def _projection(result: StudyResult) -> tuple[ProjectedRecord, ...]:
+    if not projects(result.estimate):
+        return ()
+    found = projection(result.estimate, result.panel, result.manifest.level)
+    numbers = {"observed": found.observed, "projected": found.projected, "low": found.low, "high": found.high}
+    return tuple(
+        _from(ProjectedRecord, {"period": period} | {name: float(one[place]) for name, one in numbers.items()})
+        for place, period in enumerate(found.periods)
+    )
+
+
+def _trends(result: StudyResult) -> TrendsRecord:
+    looked = result.looks_back.get(result.primary[0])
+    if looked is None or looked.pretrends is None:
+        return TrendsRecord(reason="" if looked is None else looked.reason)
+    shown, tested = looked.pretrends, looked.sensitivity
+    values: dict[str, Any] = {
+        "analysis": looked.name,
+        "reason": looked.reason,
+        "slope": shown.slope,
+        "slope_error": shown.slope_error,
+        "p_value": shown.p_value,
+        "power": shown.power,
+        "detectable_slope": shown.detectable.slope,
+        "detectable_bias": shown.average_bias,
+    }
+    if tested is not None:
+        pairs = zip(tested.magnitudes, tested.intervals, strict=True)
+        values |= {
+            "target": tested.target,
+            "effect": tested.estimate,
+            "breakdown": tested.breakdown,
+            "robust": tuple(
+                _from(RobustRecord, {"magnitude": size, "low": one.low, "high": one.high}) for size, one in pairs
+            ),
+        }
+    return _from(TrendsRecord, values)
 
 
 def _cohort(result: StudyResult) -> CohortRecord:
     flow, coverage = result.estimate.n, result.estimate.n.coverage
-    panel = result.linked.panels[primary_kpi(result).id]
-    frame = baseline_balance(panel, result.estimate).to_dict("records") if flow.control.units else []
+    frame = baseline_balance(result.panel, result.estimate).to_dict("records")
     return CohortRecord(
         trained=flow.trained,
         control=flow.control,
@@ -160,7 +236,8 @@ def _cohort(result: StudyResult) -> CohortRecord:
             for period, trained, control in zip(coverage.periods, coverage.trained, coverage.control, strict=True)
         ),
         balance=tuple(_from(BalanceRecord, _named(row)) for row in frame),
-        read=_read(panel),
+        read=_read(result.linked.panels[primary_kpi(result).id]),
+        rows_not_over=result.not_over(result.primary[0])[1],
     )
 
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from attribution.balance import baseline_balance
-from attribution.core.interval import Interval
+from attribution.core.estimate import Estimate
+from attribution.core.terms import parse
 from attribution.finance.costs import CATEGORIES
 from attribution.finance.roi import QUANTITIES, Amount, Roi
 from attribution.inference.factor import AttributionFactor
+from attribution.report.cells import (
+    Cell,
+    Columns,
+    Table,
+    decimals_of,
+    fixed,
+    headings,
+    hedges_text,
+    in_full,
+    integer,
+    numeric,
+    set_ends,
+)
 from attribution.report.figures import METHODS, analysis_label
-from attribution.report.format import NOT_ESTIMABLE, THIN, level_text, money, number, percent, signed, signed_percent
+from attribution.report.format import NOT_ESTIMABLE, level_text, money, number, percent, signed, signed_percent
 from attribution.report.words import priced_kpi, primary_kpi, several_kpis
 from attribution.study.result import StudyResult
 
@@ -31,31 +42,17 @@ QUANTITY_NAMES = {
 
 ARMS = {"control": "not trained (control)"}
 
-TERMS = {"effect": "training (effect)", "change": "observed change", "background": "background"}
+TERMS = {
+    "effect": "training (effect)",
+    "change": "observed change",
+    "background": "background",
+    "take_up": "more trained than of the others (take-up)",
+}
+
+NOT_OVER = "periods not over"
+"""Why rows are left out that belong to periods after the date of the report."""
 
 _MONEY = ("attributed_benefit", "total_cost", "net_benefit", "npv")
-
-
-Kind: TypeAlias = Literal["number", "words"]
-Columns: TypeAlias = tuple[tuple[str, Kind], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell: its text, where the number stands in `results.json`, and whether it is a number or words."""
-
-    text: str
-    source: str = ""
-    kind: Literal["number", "words", "head"] = "number"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A caption, column headings with their kind, and rows of as many cells."""
-
-    caption: str
-    columns: Columns
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 def flow_table(result: StudyResult) -> Table:
@@ -64,16 +61,19 @@ def flow_table(result: StudyResult) -> Table:
     entered = [("trained", flow.trained), ("control", flow.control)]
     counted = [(arm, "measured and compared", count.units, count.rows) for arm, count in entered if count.units]
     counted += [(part.arm, f"left out: {part.reason}", part.units, part.rows) for part in flow.left_out]
+    units_waiting, rows_waiting = result.not_over(name)
+    if rows_waiting:
+        counted.append(("all", f"left out: {NOT_OVER}", units_waiting, rows_waiting))
     rows = []
     for index, (arm, fate, units, observed) in enumerate(counted):
         cells = (
-            _cell(_count(units), f"flow.{name}.{index}.units"),
-            _cell(_count(observed), f"flow.{name}.{index}.rows"),
+            numeric(integer(units), f"flow.{name}.{index}.units"),
+            numeric(integer(observed), f"flow.{name}.{index}.rows"),
         )
         rows.append((Cell(ARMS.get(arm, arm), kind="head"), Cell(fate, kind="words"), *cells))
     everybody, whole = sum(row[2] for row in counted), sum(row[3] for row in counted)
-    read = _cell(_count(whole), "manifest.rows") if whole == result.manifest.rows else Cell(_count(whole))
-    rows.append((Cell("all", kind="head"), Cell("as read", kind="words"), Cell(_count(everybody)), read))
+    read = numeric(integer(whole), "manifest.rows") if whole == result.manifest.rows else Cell(integer(whole))
+    rows.append((Cell("all", kind="head"), Cell("as read", kind="words"), Cell(integer(everybody)), read))
     columns: Columns = (("arm", "words"), ("fate", "words"), ("units", "number"), ("rows", "number"))
     return Table("Who entered the comparison, and who did not", columns, tuple(rows))
 
@@ -81,20 +81,19 @@ def flow_table(result: StudyResult) -> Table:
 def balance_table(result: StudyResult) -> Table | None:
     """Return the arms' baseline means and their standardised differences; None where nobody was compared."""
     estimate = result.estimate
-    if not estimate.n.control.units:
+    kpi, frame = primary_kpi(result), baseline_balance(result.panel, estimate)
+    if frame.empty:
         return None
-    kpi = primary_kpi(result)
-    frame = baseline_balance(result.panel, estimate)
-    keys = (("trained", number), ("control", number), ("difference", signed), ("g", _hedges))
+    keys = (("trained", number), ("control", number), ("difference", signed), ("g", hedges_text))
     rows = []
     for index, variable in enumerate(frame["variable"]):
         base = f"cohort.balance.{index}"
-        cells = [_cell(write(float(frame[key].iloc[index])), f"{base}.{key}") for key, write in keys]
-        missing = _cell(_count(int(frame["missing"].iloc[index])), f"{base}.missing")
+        cells = [numeric(write(float(frame[key].iloc[index])), f"{base}.{key}") for key, write in keys]
+        missing = numeric(integer(int(frame["missing"].iloc[index])), f"{base}.missing")
         name = kpi.label if variable == estimate.outcome else str(variable)
         rows.append((Cell(name, kind="head"), *cells, missing))
     names = ("variable", "trained", "not trained", "difference", "in SD (Hedges’ g)", "units without")
-    return Table("Alike before the training?", _columns(names, first="words"), tuple(rows))
+    return Table("Alike before the training?", headings(names, first="words"), tuple(rows))
 
 
 def arms_table(result: StudyResult) -> Table:
@@ -103,10 +102,12 @@ def arms_table(result: StudyResult) -> Table:
     arms = [("trained", flow.trained)] + ([("control", flow.control)] if flow.control.units else [])
     rows = []
     for name, arm in arms:
-        cells = [_cell(_count(getattr(arm, part)), f"cohort.{name}.{part}") for part in ("units", "clusters", "rows")]
+        cells = [
+            numeric(integer(getattr(arm, part)), f"cohort.{name}.{part}") for part in ("units", "clusters", "rows")
+        ]
         rows.append((Cell(ARMS.get(name, name), kind="head"), *cells))
     title = "The two arms" if flow.control.units else "The arm"
-    return Table(title, _columns(("arm", "units", "clusters", "rows used"), first="words"), tuple(rows))
+    return Table(title, headings(("arm", "units", "clusters", "rows used"), first="words"), tuple(rows))
 
 
 def coverage_table(result: StudyResult) -> Table | None:
@@ -118,9 +119,9 @@ def coverage_table(result: StudyResult) -> Table | None:
     arms = [("trained", coverage.trained)] + ([("control", coverage.control)] if flow.control.units else [])
     rows = []
     for index, period in enumerate(coverage.periods):
-        cells = [_cell(percent(float(values[index])), f"cohort.coverage.{index}.{arm}") for arm, values in arms]
+        cells = [numeric(percent(float(values[index])), f"cohort.coverage.{index}.{arm}") for arm, values in arms]
         rows.append((Cell(period, kind="head"), *cells))
-    columns = _columns(("period", "trained", "not trained")[: 1 + len(arms)], first="words")
+    columns = headings(("period", "trained", "not trained")[: 1 + len(arms)], first="words")
     return Table("Share of each arm with a KPI value, by period", columns, tuple(rows))
 
 
@@ -128,7 +129,7 @@ def share_table(factor: AttributionFactor) -> Table:
     """Return every set of the share, the headline first."""
     what = "log change" if factor.estimate.scale == "log" else "change"
     rows = []
-    share = _cell(_fixed(factor.share, 2), "factor.share") if factor.estimable else Cell(NOT_ESTIMABLE)
+    share = numeric(fixed(factor.share, 2), "factor.share") if factor.estimable else Cell(NOT_ESTIMABLE)
     for interval in (factor.interval, *factor.others):
         headline = interval is factor.interval
         base = "factor.interval" if headline else f"factor.others.{interval.method}"
@@ -136,11 +137,11 @@ def share_table(factor: AttributionFactor) -> Table:
             (
                 Cell(METHODS.get(interval.method, interval.method), kind="head"),
                 share,
-                *_ends(interval, base),
+                *set_ends(interval, base),
                 Cell(interval.kind, f"{base}.kind", "words"),
             )
         )
-    columns: Columns = (*_columns(("interval", "share", "from", "to"), first="words"), ("kind", "words"))
+    columns: Columns = (*headings(("interval", "share", "from", "to"), first="words"), ("kind", "words"))
     return Table(f"The share of the {what} and its sets at {level_text(factor.interval.level)}", columns, tuple(rows))
 
 
@@ -153,7 +154,7 @@ def terms_table(result: StudyResult) -> Table:
     kpis, several = {one.id: one for one in result.design.kpi}, several_kpis(result)
     rows = []
     for name, estimate in result.estimates.items():
-        for term in estimate.shown_terms if name in result.primary else (estimate.main,):
+        for term in _tabled(estimate) if name in result.primary else (estimate.main,):
             found, interval = estimate.contrast({term: 1.0}), estimate.interval(level, term=term)
             values = {
                 "estimate": found.value,
@@ -161,27 +162,38 @@ def terms_table(result: StudyResult) -> Table:
                 "conf_low": interval.low,
                 "conf_high": interval.high,
             }
-            decimals = _decimals(values.values())
-            cells = [_cell(_fixed(value, decimals), f"terms.{name}.{term}.{key}") for key, value in values.items()]
+            decimals = decimals_of(values.values())
+            cells = [numeric(fixed(value, decimals), f"terms.{name}.{term}.{key}") for key, value in values.items()]
             label = Cell(analysis_label(analyses[name]), kind="head")
+            named = TERMS.get(term, term.replace("_", " "))
             kpi = kpis[analyses[name].kpi]
             measured = [Cell(f"{kpi.label}, {kpi.unit}", kind="words")] if several else []
-            rows.append((label, *measured, Cell(TERMS.get(term, term), kind="words"), *cells))
+            rows.append((label, *measured, Cell(named, kind="words"), *cells))
     kpi_column: Columns = (("KPI", "words"),) if several else ()
     columns: Columns = (
         ("analysis", "words"),
         *kpi_column,
         ("term", "words"),
-        *_columns(("estimate", "standard error", "from", "to"), first="number"),
+        *headings(("estimate", "standard error", "from", "to"), first="number"),
     )
     return Table(f"All analyses, in KPI units, {level_text(level)} intervals", columns, tuple(rows))
+
+
+def _tabled(estimate: Estimate) -> tuple[str, ...]:
+    """Return the terms of a primary analysis that this table shows: event times, cohorts and cells have their own."""
+    found = []
+    for term in estimate.shown_terms:
+        parsed = parse(term)
+        if parsed is None or parsed[1] == "window":
+            found.append(term)
+    return tuple(found)
 
 
 def steps_table(result: StudyResult) -> Table:
     """Return the steps of the waterfall, in percent as well: on the linear scale where its sets are bounded."""
     estimate, name, level = result.estimate, result.primary[0], result.manifest.level
     shown = [term for term in ("change", "background", "effect") if term in estimate.terms]
-    decimals = _decimals([estimate.value(term) for term in shown])
+    decimals = decimals_of([estimate.value(term) for term in shown])
     relative = {term: estimate.percent(level, term=term) for term in shown}
     in_percent = estimate.scale == "log" or all(one.interval.kind == "bounded" for one in relative.values())
     rows = []
@@ -189,15 +201,15 @@ def steps_table(result: StudyResult) -> Table:
         interval = estimate.interval(level, term=term)
         base = f"terms.{name}.{term}"
         cells = [
-            _cell(_fixed(estimate.value(term), decimals), f"{base}.estimate"),
-            _cell(_fixed(interval.low, decimals), f"{base}.conf_low"),
-            _cell(_fixed(interval.high, decimals), f"{base}.conf_high"),
+            numeric(fixed(estimate.value(term), decimals), f"{base}.estimate"),
+            numeric(fixed(interval.low, decimals), f"{base}.conf_low"),
+            numeric(fixed(interval.high, decimals), f"{base}.conf_high"),
         ]
         if in_percent:
-            cells.append(_cell(signed_percent(relative[term].estimate), f"percent.{name}.{term}.estimate"))
+            cells.append(numeric(signed_percent(relative[term].estimate), f"percent.{name}.{term}.estimate"))
         rows.append((Cell(TERMS[term], kind="head"), *cells))
     names = ["step", "KPI units", "from", "to"] + ["in percent"] * in_percent
-    return Table(f"The steps, with {level_text(level)} intervals", _columns(names, first="words"), tuple(rows))
+    return Table(f"The steps, with {level_text(level)} intervals", headings(names, first="words"), tuple(rows))
 
 
 def ledger_table(roi: Roi) -> Table:
@@ -207,7 +219,7 @@ def ledger_table(roi: Roi) -> Table:
         # A cost without a range is its own lower and upper end.
         keys = ("amount", *(("low", "high") if line.low is not None else ("amount", "amount")))
         amounts = [
-            _cell(_amount(value), f"roi.costs.{index}.{key}")
+            numeric(in_full(value), f"roi.costs.{index}.{key}")
             for key, value in zip(keys, (line.amount, *line.ends), strict=True)
         ]
         origin = line.source or line.reason or "no source given"
@@ -215,13 +227,13 @@ def ledger_table(roi: Roi) -> Table:
         rows.append((Cell(CATEGORIES[line.category], kind="head"), *amounts, Cell(marked, kind="words")))
     low, high = roi.costs.ends
     total = [
-        _cell(_amount(roi.costs.total), "roi.total_cost.estimate"),
-        Cell(_amount(low)),
-        Cell(_amount(high)),
+        numeric(in_full(roi.costs.total), "roi.total_cost.estimate"),
+        Cell(in_full(low)),
+        Cell(in_full(high)),
     ]
     rows.append((Cell("all costs", kind="head"), *total, Cell("", kind="words")))
     columns: Columns = (
-        *_columns(("cost", "amount", "low", "high"), first="words"),
+        *headings(("cost", "amount", "low", "high"), first="words"),
         ("source, or reason for zero", "words"),
     )
     return Table(f"What the program cost, {roi.currency}, for all trained", tuple(columns), tuple(rows))
@@ -236,12 +248,12 @@ def money_table(result: StudyResult, roi: Roi) -> Table:
     for name, amount in amounts.items():
         label = QUANTITY_NAMES[name].format(period=period, unit=kpi.unit)
         shown = [
-            _cell(_quantity(name, value, roi, amount), f"roi.{name}.{key}")
+            numeric(_quantity(name, value, roi, amount), f"roi.{name}.{key}")
             for key, value in zip(("estimate", "low", "high"), _values(name, amount), strict=True)
         ]
         note = [Cell(amount.reason, kind="words")] if noted else []
         rows.append((Cell(label, kind="head"), *shown, *note))
-    columns: Columns = _columns(("measured benefit only", "estimate", "from", "to"), first="words")
+    columns: Columns = headings(("measured benefit only", "estimate", "from", "to"), first="words")
     if noted:
         columns = (*columns, ("note", "words"))
     worth = f"What the effect on {kpi.label} is worth" if several_kpis(result) else "What it is worth"
@@ -258,16 +270,16 @@ def scenario_table(roi: Roi, label: str | None = None) -> Table:
         rows.append(
             (
                 Cell(one.name, kind="head"),
-                _cell(number(one.effect), f"{base}.effect"),
-                _cell(money(one.attributed_benefit, roi.currency, width=width), f"{base}.attributed_benefit"),
-                _cell(money(one.total_cost, roi.currency), f"{base}.total_cost"),
-                _cell(money(one.net_benefit, roi.currency, width=width), f"{base}.net_benefit"),
-                _cell(signed_percent(one.roi), f"{base}.roi"),
+                numeric(number(one.effect), f"{base}.effect"),
+                numeric(money(one.attributed_benefit, roi.currency, width=width), f"{base}.attributed_benefit"),
+                numeric(money(one.total_cost, roi.currency), f"{base}.total_cost"),
+                numeric(money(one.net_benefit, roi.currency, width=width), f"{base}.net_benefit"),
+                numeric(signed_percent(one.roi), f"{base}.roi"),
             )
         )
     names = ("corner case", "effect", "benefit", "cost", "net benefit", "ROI")
     caption = f"Corner cases{f' of {label}' if label else ''}, without a confidence level"
-    return Table(caption, _columns(names, first="words"), tuple(rows))
+    return Table(caption, headings(names, first="words"), tuple(rows))
 
 
 def manifest_table(result: StudyResult, previous: dict[str, str] | None) -> Table:
@@ -280,9 +292,9 @@ def manifest_table(result: StudyResult, previous: dict[str, str] | None) -> Tabl
         ("design digest (SHA-256)", manifest.design_digest, "design_digest"),
         ("data", manifest.data, "data"),
         ("data digest (SHA-256)", manifest.data_digest, "data_digest"),
-        ("rows read", _count(manifest.rows), "rows"),
+        ("rows read", integer(manifest.rows), "rows"),
         ("seed", str(manifest.seed), "seed"),
-        ("draws", _count(manifest.draws), "draws"),
+        ("draws", integer(manifest.draws), "draws"),
         ("confidence level", level_text(manifest.level), "level"),
         *((f"version of {name}", one, f"versions.{name}") for name, one in manifest.versions.items()),
         *((f"previous run: {_words(name)}", one, f"previous.{name}") for name, one in (previous or {}).items()),
@@ -293,51 +305,6 @@ def manifest_table(result: StudyResult, previous: dict[str, str] | None) -> Tabl
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _columns(names: Sequence[str], *, first: Kind) -> Columns:
-    return ((names[0], first), *((name, "number") for name in names[1:]))
-
-
-def _cell(text: str, source: str) -> Cell:
-    return Cell(text, source)
-
-
-def _count(value: int) -> str:
-    return f"{value:,}".replace(",", THIN)
-
-
-def _amount(value: float) -> str:
-    """Return an amount as declared, to the unit: nothing is estimated about it."""
-    return f"{_count(round(value))}" if math.isfinite(value) else NOT_ESTIMABLE
-
-
-def _hedges(value: float) -> str:
-    return NOT_ESTIMABLE if math.isnan(value) else _fixed(value, 2)
-
-
-def _decimals(values: Iterable[float]) -> int:
-    """Return the decimals that show three significant digits of the largest value, so that a column lines up."""
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    return min(max(0, 2 - math.floor(math.log10(largest))), 12) if largest else 0
-
-
-def _fixed(value: float, decimals: int) -> str:
-    if not math.isfinite(value):
-        return NOT_ESTIMABLE
-    written = f"{value:,.{decimals}f}".replace(",", THIN)
-    return written.lstrip("-") if float(f"{value:.{decimals}f}") == 0 else written.replace("-", "−")
-
-
-def _ends(interval: Interval, base: str) -> tuple[Cell, Cell]:
-    if interval.kind == "bounded":
-        return _cell(_fixed(interval.low, 2), f"{base}.low"), _cell(_fixed(interval.high, 2), f"{base}.high")
-    if interval.kind == "disjoint":
-        return _cell(f"up to {number(interval.low)}", f"{base}.low"), _cell(
-            f"{number(interval.high)} on", f"{base}.high"
-        )
-    word = "no limit" if interval.kind == "unbounded" else "undefined"
-    return _cell(word, f"{base}.low"), _cell(word, f"{base}.high")
 
 
 def _values(name: str, amount: Amount) -> tuple[float, float, float]:

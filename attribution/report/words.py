@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+from attribution.balance import ROLLOUTS
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
@@ -32,6 +34,44 @@ TENTATIVE = {"works": "It may work", "does_not": "It may not work"}
 """The labels of grade C, whose sentence proves nothing either way."""
 
 MIXED = "Mixed: see each KPI"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a sentence speaks of an estimate: what the trained did (`ended`, `averaged`), since when, and against what.
+
+    `whose` follows the KPI where the effect is not on the trained, `trained` names those it speaks for, and `others`
+    what the background is read off.
+    """
+
+    verb: str
+    since: str
+    basis: str
+    whose: str = ""
+    trained: str = "the trained"
+    others: str = "the untrained"
+
+
+def comparison(estimate: Estimate) -> Comparison:
+    """Return how to speak of an estimate, by what it compares."""
+    if estimate.rows == "periods":
+        return Comparison("ended", "", "its own trend promised", others="their own trend")
+    if estimate.estimand == "ITT":
+        others = "those not offered it"
+        return Comparison(
+            "ended", "", f"expected from {others}", " of those offered it", "those offered the training", others
+        )
+    if estimate.method == "synthetic":
+        mix = "a mix of the untrained"
+        return Comparison("ended", "", f"expected from {mix}", others=mix)
+    if rolls_out(estimate):
+        return Comparison("averaged", " since training began", "expected from the untrained")
+    return Comparison("ended", "", "expected from the untrained")
+
+
+def rolls_out(estimate: Estimate) -> bool:
+    """Say whether each cohort of the trained has its own before and after."""
+    return estimate.method in ROLLOUTS
 
 
 def verdict_label(grade: str, verdict: str) -> str:
@@ -81,6 +121,9 @@ def worthwhile(kpi: Kpi, unit: str | None = None) -> str:
 def unit_noun(result: StudyResult) -> str:
     """Return what the design calls a unit: the level of assignment, where that is the unit."""
     columns, level = result.design.columns, result.design.assignment.level
+    kind = result.design.data.kind
+    if kind != "panel":
+        return "series" if kind == "series" else "row"
     same = columns.cluster is None or columns.cluster == columns.unit
     return level if same else "unit"
 
@@ -166,17 +209,21 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
     if estimate.interval(level).kind != "bounded":
         return f"We cannot tell what {program} did to {kpi}: these data do not show how uncertain the estimate is."
     amount, ends = _amount(estimate, "effect", unit), _ends(estimate, "effect", level)
-    than = f"{amount} {'higher' if estimate.value('effect') > 0 else 'lower'} than" if amount else "the same as"
-    expected = f"ended {than} expected from the untrained"
+    said = comparison(estimate)
+    kpi += said.whose
+    higher = "higher" if estimate.value("effect") > 0 else "lower"
+    than = f"{amount} {higher}{said.since} than" if amount else f"the same{said.since} as"
+    expected = f"{said.verb} {than} {said.basis}"
+    without = "without the offer" if said.whose else "without training"
     if verdict == "works":
         return {
-            "A": f"{capital(program)} caused {kpi} to end {than} without training ({ends}).",
+            "A": f"{capital(program)} caused {kpi} to end {than} {without} ({ends}).",
             "B": f"{capital(program)} worked, as far as a comparison can show: {kpi} {expected} ({ends}).",
             "C": f"{capital(kpi)} {expected} ({ends}): this fits a benefit of {program}, but does not prove it.",
         }[grade]
     if verdict == "does_not" and improvement_ends(estimate, estimate.interval(level))[1] < 0:
         return {
-            "A": f"{capital(program)} did harm: {kpi} ended {than} without training ({ends}).",
+            "A": f"{capital(program)} did harm: {kpi} ended {than} {without} ({ends}).",
             "B": f"{capital(program)} did not help, as far as a comparison can show: {kpi} {expected} ({ends}).",
             "C": f"{capital(kpi)} {expected} ({ends}): this speaks against a benefit of {program}, "
             "but does not disprove it.",

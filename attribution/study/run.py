@@ -12,6 +12,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.design.schema import Analysis, StudyDesign
 from attribution.errors import DataError, MethodError, require_type
+from attribution.finance.benefits import PRICED
 from attribution.finance.costs import CostLedger, CostLine, cost_ledger
 from attribution.finance.roi import Roi, roi
 from attribution.inference.factor import AttributionFactor, attribution_factor
@@ -158,6 +159,9 @@ def _money(
     if not priced or "effect" not in factors[priced[0]].estimate.terms:
         return None, f"no primary analysis of {valuation.kpi} estimates an effect"
     factor = factors[priced[0]]
+    estimand = factor.estimate.estimand
+    if estimand not in PRICED:
+        return None, f"the effect is that of the {estimand}, and costs are those of the trained"
     measured = len(factor.estimate.n.exposure or factor.estimate.n.followup)
     finance = design.finance
     return (

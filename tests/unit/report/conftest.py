@@ -77,3 +77,74 @@ def stated(sales: Callable[..., pd.DataFrame], make_study: Callable[..., Path]) 
         return replace(result, estimates={"primary": estimate}, factors={"primary": factor}, roi=money)
 
     return make
+
+
+OVER_MONTHS = tuple(str(month) for month in pd.period_range("2024-01", periods=30, freq="M"))
+
+
+def _over_time(starts: list[int | None], noise: float) -> pd.DataFrame:
+    """Return the sales of people over 30 months, each trained from a month on or never; training adds 3 orders."""
+    rng = np.random.default_rng(6)
+    n, time = len(starts), np.arange(30)
+    begin = np.array([99 if one is None else one for one in starts])
+    level = rng.permutation(np.linspace(17, 23, n))[:, None]
+    values = (
+        level + 0.1 * time + rng.normal(0, 1, 30) / 5 + rng.normal(0, noise, (n, 30)) + 3 * (time >= begin[:, None])
+    )
+    labels = np.array([*OVER_MONTHS, None], dtype=object)[np.minimum(begin, 30)]
+    return pd.DataFrame(
+        {
+            "person": np.repeat([f"{unit:02d}" for unit in range(n)], 30),
+            "month": np.tile(OVER_MONTHS, n),
+            "start": np.repeat(labels, 30),
+            "sales": values.ravel(),
+            "offered": np.repeat([int(one is not None or unit == n - 1) for unit, one in enumerate(starts)], 30),
+        }
+    )
+
+
+def _timing(first: int, last: int = 30) -> dict[str, Any]:
+    return {
+        "timing.launch": OVER_MONTHS[first],
+        "timing.baseline": OVER_MONTHS[:first],
+        "timing.followup": OVER_MONTHS[first:last],
+    }
+
+
+@pytest.fixture
+def over_time(make_study: Callable[..., Path]) -> Callable[..., at.StudyResult]:
+    """Return a runner of a study by what it compares: `rollout`, `trend`, `trend and others`, `assigned`, `synthetic`.
+
+    The rollout has two waves, an event study beside it, and rows after its date.
+    """
+
+    def make(kind: str, changes: Mapping[str, Any] | None = None) -> at.StudyResult:
+        waves: list[int | None] = [20] * 10 + [23] * 8 + [29] * 2 + [None] * 20
+        together: list[int | None] = [24] * 12 + [None] * 18
+        path = {"id": "path", "method": "event_study", "role": "sensitivity"}
+        frame, own = {
+            "rollout": (
+                _over_time(waves, 0.6),
+                _timing(20)
+                | {"analysis.0.method": "staggered", "analysis.1": path, "study.as_of": datetime.date(2026, 5, 3)},
+            ),
+            "trend": (_over_time(together, 0.6), _timing(24) | {"analysis.0.method": "trend"}),
+            "trend and others": (
+                _over_time(together, 0.6),
+                _timing(24) | {"analysis.0.method": "trend", "analysis.0.controls": "difference"},
+            ),
+            "assigned": (
+                _over_time(together, 0.6),
+                _timing(24)
+                | {
+                    "columns.assigned": "offered",
+                    "analysis.0.as_assigned": True,
+                    "assignment.mechanism": "random",
+                    "assignment.source": "minutes of the draw",
+                },
+            ),
+            "synthetic": (_over_time([24] * 2 + [None] * 20, 0.3), _timing(24) | {"analysis.0.method": "synthetic"}),
+        }[kind]
+        return at.run(at.load_design(make_study(frame, own | dict(changes or {}))))
+
+    return make

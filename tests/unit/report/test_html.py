@@ -186,18 +186,22 @@ def shown_value(text: str) -> tuple[float, float] | None:
     return float(found[1]) * scale, max(half, TENTH_OF_WIDTH / 2) if "$" in text else half
 
 
-def test_every_number_with_a_path_is_the_number_in_results(michigan: at.StudyResult) -> None:
-    _, page = page_of(michigan, {"design_digest": "a" * 64, "data_digest": "b" * 64})
-    claim = compile_claim(michigan)
+@pytest.mark.parametrize("kind", ["michigan", "rollout", "trend", "trend and others", "assigned", "synthetic"])
+def test_every_number_with_a_path_is_the_number_in_results(
+    kind: str, michigan: at.StudyResult, over_time: Callable[..., at.StudyResult]
+) -> None:
+    result = michigan if kind == "michigan" else over_time(kind)
+    _, page = page_of(result, {"design_digest": "a" * 64, "data_digest": "b" * 64})
+    claim = compile_claim(result)
     document = json.loads(
-        results(michigan, claim, {"design_digest": "a" * 64, "data_digest": "b" * 64}).model_dump_json(by_alias=True)
+        results(result, claim, {"design_digest": "a" * 64, "data_digest": "b" * 64}).model_dump_json(by_alias=True)
     )
     assert len(page.sourced) > 150
     compared = 0
     for path, text in page.sourced:
         stored = look_up(document, path)
         if isinstance(stored, str):
-            known = (stored, f"C {stored}", *(said for key, said in MECHANISMS.items() if key == stored))
+            known = (stored, f"{claim.grade} {stored}", *(said for key, said in MECHANISMS.items() if key == stored))
             assert text in known or path.endswith(".status"), path
         elif stored is None:
             assert text in ("not reached", "not estimable", "no limit", "undefined"), path

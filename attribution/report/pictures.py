@@ -1,0 +1,178 @@
+"""The figures of the page, each drawn for a wide and for a narrow one, with its data as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attribution.report import drawing, event_tables, figures, tables
+from attribution.report.cells import Table
+from attribution.report.events import event_rows
+from attribution.report.format import signed
+from attribution.report.projection import projection, projects
+from attribution.report.words import priced_kpi, primary_kpi, several_kpis
+from attribution.study.result import StudyResult
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+WIDE, NARROW = 760, 330
+"""CSS pixels that each figure is drawn for: a screen or a sheet of paper, and a phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure twice, for wide and for narrow pages, with its finding and its data."""
+
+    name: str
+    title: str
+    wide: Markup
+    narrow: Markup
+    data: Table
+
+
+def _picture(
+    name: str, draw: Callable[[Axes], Axes], data: Table, desc: str, *, heights: tuple[int, int] | None
+) -> Picture:
+    """Draw a figure for both widths. Its title becomes the caption, where the page's own font sets it."""
+    drawn, title = [], ""
+    for index, width in enumerate((WIDE, NARROW)):
+
+        def untitled(ax: Axes) -> Axes:
+            nonlocal title
+            title = str(draw(ax).get_label())
+            ax.set_title("", loc="left")
+            return ax
+
+        ax = drawing.picture(untitled, width=width, height=None if heights is None else heights[index])
+        suffix = ("wide", "narrow")[index]
+        drawn.append(drawing.svg(ax, title=title, desc=desc, name=f"{name}-{suffix}"))
+    return Picture(name, title, drawn[0], drawn[1], data)
+
+
+def waterfall(result: StudyResult) -> Picture | None:
+    """Return the waterfall; None where the estimate has no background."""
+    factor, kpi = result.factor, primary_kpi(result)
+    if not {"effect", "change", "background"} <= set(factor.estimate.terms):
+        return None
+    return _picture(
+        "waterfall",
+        lambda ax: figures.waterfall(factor, ax=ax, label=kpi.label, unit=kpi.unit),
+        tables.steps_table(result),
+        "Bars from the level before, through what would have happened anyway and what training did, to the level "
+        f"after, in {kpi.unit}. The training bar carries the interval of the effect.",
+        heights=(330, 330),
+    )
+
+
+def shares(result: StudyResult) -> Picture | None:
+    """Return every set of the share; None without an effect."""
+    factor = result.factor
+    if "effect" not in factor.estimate.terms:
+        return None
+    return _picture(
+        "shares",
+        lambda ax: figures.share_sets(factor, ax=ax),
+        tables.share_table(factor),
+        "One line for each way of computing the interval of the share, with lines at 0, none of the change, and at "
+        "1, all of it.",
+        heights=None,
+    )
+
+
+def forest(result: StudyResult) -> Picture | None:
+    """Return the effect of every analysis; None without an effect."""
+    if "effect" not in result.estimate.terms:
+        return None
+    return _picture(
+        "analyses",
+        lambda ax: figures.effect_forest(result, ax=ax),
+        tables.terms_table(result),
+        "One line for each analysis: the estimated effect of training with its interval, and a line at 0, no effect.",
+        heights=None,
+    )
+
+
+def scenarios(result: StudyResult) -> Picture | None:
+    """Return the corner cases; None where money has no interval."""
+    money = result.roi
+    if money is None or money.benefit_draws is None:
+        return None
+    label = priced_kpi(result).label if several_kpis(result) else None
+    return _picture(
+        "scenarios",
+        lambda ax: figures.scenarios(money, ax=ax, label=label),
+        tables.scenario_table(money, label),
+        "One bar for each corner case: conservative takes the worse end of the effect’s interval and the upper costs, "
+        "optimistic the better end and the lower costs. 0 is break-even.",
+        heights=None,
+    )
+
+
+def events(result: StudyResult) -> Picture | None:
+    """Return the event study of the headline estimate; None where it has no event times."""
+    kpi, level, period = primary_kpi(result), result.manifest.level, result.design.timing.period
+    estimate, seed = result.estimate, result.manifest.seed
+    rows = event_rows(estimate, level, seed=seed)
+    if not rows or projects(estimate):
+        return None
+    return _picture(
+        "events",
+        lambda ax: figures.event_study(
+            estimate, ax=ax, label=kpi.label, unit=kpi.unit, period=period, level=level, seed=seed
+        ),
+        event_tables.events_table(estimate, rows, period, level),
+        f"Points for each {period} before and since training began, with the interval of each and a band that holds "
+        f"all of them, in {kpi.unit}. A dashed line marks where training began, a line marks 0, no effect.",
+        heights=(390, 400),
+    )
+
+
+def events_share(result: StudyResult) -> Picture | None:
+    """Return the share by event time; None where the headline estimate has no change by event time."""
+    level, period, seed = result.manifest.level, result.design.timing.period, result.manifest.seed
+    estimate = result.estimate
+    rows = event_rows(estimate, level, seed=seed)
+    if projects(estimate) or not any(row.change == row.change for row in rows):
+        return None
+    return _picture(
+        "events-share",
+        lambda ax: figures.share_by_event(estimate, ax=ax, period=period, level=level, seed=seed),
+        event_tables.events_table(estimate, rows, period, level),
+        f"Training’s share of the change for each {period} since training began, with its set, and lines at 0, none of "
+        "the change, and at 1, all of it.",
+        heights=(330, 360),
+    )
+
+
+def projected(result: StudyResult) -> Picture | None:
+    """Return the observed and the projected series; None where the headline estimate is no trend."""
+    estimate, panel, kpi, level = result.estimate, result.panel, primary_kpi(result), result.manifest.level
+    if not projects(estimate):
+        return None
+    return _picture(
+        "projection",
+        lambda ax: figures.trend(estimate, panel, ax=ax, label=kpi.label, unit=kpi.unit, level=level),
+        event_tables.projection_table(projection(estimate, panel, level), level),
+        f"The observed series of the trained in {kpi.unit}, and the trend of before, carried on.",
+        heights=(370, 370),
+    )
+
+
+def sensitive(result: StudyResult) -> Picture | None:
+    """Return the interval by how far trends may part; None where nothing before the start was estimated."""
+    looked, kpi = result.looks_back.get(result.primary[0]), primary_kpi(result)
+    tested = None if looked is None else looked.sensitivity
+    if tested is None:
+        return None
+    period = result.design.timing.period
+    return _picture(
+        "sensitivity",
+        lambda ax: figures.sensitivity(tested, ax=ax, label=kpi.label, unit=kpi.unit, period=period),
+        event_tables.sensitivity_table(tested),
+        f"Intervals of an effect of {signed(tested.estimate)} {kpi.unit}, the wider the further trends part; a line "
+        "marks 0, no effect.",
+        heights=(330, 380),
+    )
