@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -192,7 +193,39 @@ def two_kpis(sales: Sales) -> pd.DataFrame:
     return frame.assign(errors=10 + 1.0 * (frame["start"].notna() & (frame["month"] >= "2026-02")) + frame["sales"] / 9)
 
 
-@pytest.fixture(params=["michigan", "longest", "widest", "one trained", "noise", "two kpis"])
+MONTHS = [str(month) for month in pd.period_range("2024-01", periods=30, freq="M")]
+OVER_TIME: dict[str, Any] = {
+    "timing.launch": MONTHS[20], "timing.baseline": MONTHS[:20], "timing.followup": MONTHS[20:],
+}  # fmt: skip
+METHODS: dict[str, dict[str, Any]] = {
+    "rollout": {
+        "analysis.0.method": "staggered",
+        "analysis.1": {"id": "path", "method": "event_study", "role": "sensitivity"},
+    },
+    "widest rollout": {"analysis.0.method": "event_study"},
+    "trend": {"analysis.0.method": "trend"},
+}
+
+
+def over_time(waves: bool) -> pd.DataFrame:
+    """Return 40 people over 30 months: 20 trained in month 20, or half of them three months later."""
+    rng, time = np.random.default_rng(6), np.arange(30)
+    start = np.array([20] * 10 + [23 if waves else 20] * 10 + [99] * 20)
+    values = 20 + 0.1 * time + rng.normal(0, 0.6, (40, 30)) + rng.normal(0, 2, (40, 1)) + 3 * (time >= start[:, None])
+    labels = np.array([*MONTHS, None], dtype=object)[np.minimum(start, 30)]
+    return pd.DataFrame(
+        {
+            "person": np.repeat([f"{unit:02d}" for unit in range(40)], 30),
+            "month": np.tile(MONTHS, 40),
+            "start": np.repeat(labels, 30),
+            "sales": values.ravel(),
+        }
+    )
+
+
+@pytest.fixture(
+    params=["michigan", "longest", "widest", "one trained", "noise", "two kpis", "michigan rollout", *METHODS]
+)
 def source(request: pytest.FixtureRequest, michigan: str, sales: Sales, make_study: Study) -> str:
     if request.param == "one trained":
         return render_study(make_study(sales(trained=1)))
@@ -200,6 +233,12 @@ def source(request: pytest.FixtureRequest, michigan: str, sales: Sales, make_stu
         return render_study(make_study(two_kpis(sales), TWO_KPIS))
     if request.param == "noise":
         return render_study(make_study(sales(effect=0.0, trend=0.0, noise=3.0)))
+    if request.param == "michigan rollout":
+        return render_study(ROOT / "designs" / "michigan-rollout.toml")
+    if request.param in METHODS:
+        named = WIDEST if "widest" in request.param else {}
+        changes = OVER_TIME | METHODS[request.param] | named
+        return render_study(make_study(over_time("rollout" in request.param), changes))
     names = {"longest": LONGEST, "widest": WIDEST}
     return render_study(make_study(sales(), names[request.param])) if request.param in names else michigan
 
