@@ -18,10 +18,10 @@ from attribution.errors import MethodError
 ESTIMATORS: Mapping[str, str] = {
     "did": "attribution.estimators.did:did",
     "event_study": "attribution.estimators.event_study:event_study",
+    "lagged": "attribution.estimators.lagged:lagged",
     "prepost": "attribution.estimators.prepost:prepost",
     "staggered": "attribution.estimators.staggered:staggered",
     "synthetic": "attribution.estimators.synthetic:synthetic",
-    "lagged": "attribution.estimators.lagged:lagged",
     "trend": "attribution.estimators.trend:trend",
     "twfe": "attribution.estimators.twfe:twfe",
 }
