@@ -8,7 +8,7 @@ from attribution.inference.look_back import LookBack, look_back
 
 PRE_TRENDS = Rule(
     "pre_trends",
-    "a slope that the pre-periods could have missed (power .8) is worth at most half of the effect, and their joint "
+    "a slope that the pre-periods show with power .8 is worth at most half of the effect, and their joint "
     "test is above .05",
     "Roth (2022), Pretest with caution, AER: Insights 4(3); the half: house rule",
 )
@@ -50,13 +50,13 @@ def pre_trends(evidence: Evidence) -> Finding:
         return PRE_TRENDS.finding(
             "warn",
             observed,
-            f"a difference in trends that these pre-periods could easily have missed would be worth {much}",
+            f"a difference in trends that these pre-periods miss one time in five would be worth {much}",
             "add earlier periods or clusters; read the effect together with its breakdown value",
         )
     return PRE_TRENDS.finding(
         "pass",
         observed,
-        f"a difference in trends that these pre-periods could have missed is worth {share:.0%} of the effect; that "
+        f"a difference in trends that these pre-periods miss one time in five is worth {share:.0%} of the effect; that "
         "trends are parallel they cannot show",
     )
 

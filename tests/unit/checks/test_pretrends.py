@@ -56,7 +56,7 @@ def test_arms_that_did_not_move_alike_are_a_warning() -> None:
 def test_pre_periods_that_could_miss_half_of_the_effect_are_a_warning() -> None:
     found = pre_trends(_evidence(effect=0.15, noise=0.6))
     assert found.status == "warn"
-    assert "could easily have missed would be worth" in found.message
+    assert "miss one time in five would be worth" in found.message
 
 
 def test_the_breakdown_value_is_above_or_below_one() -> None:
