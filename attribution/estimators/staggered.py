@@ -64,8 +64,9 @@ def staggered(
     anticipation, washout
         Periods before adoption in which training may already act, and after it that are not counted yet.
     variance
-        `"default"` (cluster jackknife by adoption cohort, Welch–Satterthwaite df), or `"CR0"` (R's analytic standard
-        errors) and `"CR1"` from the influence.
+        `"default"` (cluster jackknife by adoption cohort, Welch–Satterthwaite df), which counts the cohorts' sizes as
+        estimated; `"sizes_given"`, the same around each cohort's mean, for those very cohorts; `"CR0"` (R's analytic
+        standard errors) and `"CR1"` from the influence.
 
     Raises
     ------

@@ -39,12 +39,15 @@ def stratified(
     influence: Floats,
     strata: NDArray[np.int32],
     cluster_weight: Floats,
+    *,
+    center: bool = False,
 ) -> Layers:
     """Return the default variance: per stratum the cluster jackknife (CV3), or the influence for a large stratum.
 
     `influence[n_clusters, n_terms]` in sum form, `cluster_weight[n_clusters]` the summed unit weights. A
-    stratum of one cluster has no variance: NaN. Jackknife after MacKinnon, Nielsen & Webb (2023); df are Kish's
-    effective number of clusters less one, at least 1.
+    stratum of one cluster has no variance: NaN. With `center`, deviations are from their mean in the
+    stratum, so that what only the number of its clusters would move is no variance. Jackknife after MacKinnon, Nielsen
+    & Webb (2023); df are Kish's effective number of clusters less one, at least 1.
     """
     n_strata, n_terms = int(strata.max()) + 1, len(values)
     covariance = np.full((n_strata, n_terms, n_terms), np.nan)
@@ -58,10 +61,11 @@ def stratified(
             continue
         if size <= JACKKNIFE_LIMIT:
             left_out = np.concatenate([replay(block) for block in delete_one_weights(len(strata), members)])
-            deviations = left_out - values
+            deviations = left_out - (left_out.mean(axis=0) if center else values)
             covariance[stratum] = (size - 1) / size * deviations.T @ deviations
         else:
-            covariance[stratum] = size / (size - 1) * influence[members].T @ influence[members]
+            moved = influence[members] - (influence[members].mean(axis=0) if center else 0.0)
+            covariance[stratum] = size / (size - 1) * moved.T @ moved
     return Layers(covariance, df)
 
 

@@ -21,7 +21,7 @@ from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]
 
-RolloutVariance = Literal["default", "CR0", "CR1"]
+RolloutVariance = Literal["default", "sizes_given", "CR0", "CR1"]
 
 
 class CellModel(Protocol):
@@ -107,8 +107,9 @@ class Rollout:
         n_clusters, n_terms = by_cluster.shape
         if self.lone_arm:
             return Layers(np.full((1, n_terms, n_terms), np.nan), np.ones(1))
-        if self.variance == "default":
-            return stratified(replay, values, by_cluster, self.strata.code, self.strata.cluster_weight)
+        if self.variance in ("default", "sizes_given"):
+            center = self.variance == "sizes_given"
+            return stratified(replay, values, by_cluster, self.strata.code, self.strata.cluster_weight, center=center)
         factor = n_clusters / (n_clusters - 1) if self.variance == "CR1" else 1.0
         return Layers(factor * (by_cluster.T @ by_cluster)[None], np.array([max(n_clusters - 1.0, 1.0)]))
 

@@ -272,3 +272,21 @@ def test_cohorts_of_two_clusters_are_strata_and_a_cohort_of_one_makes_them_ever_
     assert single.stratum_names == ("ever trained", "never trained")
     assert np.isfinite(single.std_error("effect"))
     assert any("ever and never trained" in note for note in single.notes)
+
+
+def test_with_the_sizes_given_the_jackknife_agrees_with_the_bootstrap_within_cohorts() -> None:
+    rng = np.random.default_rng(11)
+    frame = rollout({one: 2 if one < 30 else 4 if one < 60 else None for one in range(100)})
+    # Effects of the cohorts lie far apart beside the noise: what their sizes do dominates the default.
+    frame["kpi"] += rng.normal(0, 0.5, len(frame)) + 6.0 * ((frame["start"] == 2) & (frame["month"] >= 2))
+    panel = build(frame)
+    default, given = at.staggered(panel), at.staggered(panel, variance="sizes_given")
+    assert (given.values == default.values).all()
+    drawn = at.bootstrap(given, draws=4000, seed=1).term("effect")
+    # A standard deviation of 4,000 draws has a Monte Carlo error of 1.1%, and the bootstrap lacks the factor G/(G − 1).
+    assert given.std_error("effect") == pytest.approx(np.std(drawn), rel=0.06)
+    assert default.std_error("effect") > 2 * given.std_error("effect")
+    # With two arms and one date the strata have nothing to shift: both are the same number.
+    plain = build(frame[frame["start"] != 4])
+    both = [at.staggered(plain, variance=kind, aggregate="simple") for kind in ("default", "sizes_given")]  # type: ignore[arg-type]
+    assert both[0].std_error("effect") == pytest.approx(both[1].std_error("effect"), rel=1e-9)
