@@ -56,6 +56,8 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
 def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: int = 1) -> StudyResult:
     """Run a study whose follow-up has begun on its panels; see `run`."""
     estimates = {analysis.id: _estimate(analysis, design, linked) for analysis in design.analysis}
+    if linked.too_early:
+        estimates = _progress(estimates, design, linked)
     inference = design.inference
     factors = {
         name: attribution_factor(
@@ -98,8 +100,23 @@ def _estimate(analysis: Analysis, design: StudyDesign, linked: Linked) -> Estima
         estimate: Estimate = method(linked.panel_of(analysis), **keywords)
     except (DataError, MethodError) as error:
         raise type(error)(error.what, where=f"analysis {analysis.id!r}, {error.where}", remedy=error.remedy) from error
-    # Too early after launch there is a baseline-and-progress report: the observed change, and no effect to quote.
-    return estimate.combine({"change": {"change": 1.0}}) if linked.too_early else estimate
+    return estimate
+
+
+def _progress(estimates: Mapping[str, Estimate], design: StudyDesign, linked: Linked) -> dict[str, Estimate]:
+    """Return the observed changes alone: too early after launch there is no effect to quote.
+
+    An analysis that does not give the change waits; a primary one cannot.
+    """
+    found = {name: one.combine({"change": {"change": 1.0}}) for name, one in estimates.items() if "change" in one.terms}
+    for analysis in design.analysis:
+        if analysis.role == "primary" and analysis.id not in found:
+            raise MethodError(
+                f"{_too_early(linked)}, and {analysis.method} does not give the observed change alone",
+                where=f"analysis {analysis.id!r}",
+                remedy="run the study later",
+            )
+    return found
 
 
 def _own_options(analysis: Analysis, linked: Linked) -> dict[str, Any]:

@@ -225,3 +225,17 @@ def test_in_a_notebook_it_shows_terms_share_money_and_open_findings(
     quiet = run(sales(), plain)._repr_html_()
     assert "the design declares no value and no costs" in quiet
     assert "No finding failed or warned." in quiet
+
+
+def test_too_early_an_analysis_without_the_observed_change_waits(
+    run: Callable[..., at.StudyResult], sales: Callable[..., pd.DataFrame]
+) -> None:
+    reference = {"analysis.1": {"id": "two_way", "method": "twfe", "role": "reference"}}
+    early = datetime.date(2026, 4, 30)
+    result = run(sales(), reference, as_of=early)
+    assert set(result.estimates) == {"primary"}
+    assert result.estimate.terms == ("change",)
+    assert set(run(sales(), reference).estimates) == {"primary", "two_way"}
+    with pytest.raises(MethodError, match="does not give the observed change") as error:
+        run(sales(), {"analysis.0.method": "twfe"}, as_of=early)
+    assert "later" in error.value.remedy
