@@ -10,7 +10,7 @@ from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
 from attribution.core.finding import Finding
 from attribution.inference.takers import TAKE_UP, effect_on_takers
 from attribution.report import words
-from attribution.report.format import between, capital, money, percent, signed, signed_percent
+from attribution.report.format import between, capital, money, number, percent, signed, signed_percent
 from attribution.report.grades import grade_of
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
@@ -222,11 +222,11 @@ def _takers(result: StudyResult) -> str:
     if TAKE_UP not in estimate.terms:
         return ""
     found, kpi = effect_on_takers(estimate, level=result.manifest.level), words.primary_kpi(result)
-    taken = f" Of those offered it, {percent(found.take_up)} more were trained than of the others"
+    taken = f" The offer trained {number(100 * found.take_up)} percentage points more of them"
     if found.interval.kind != "bounded":
         return f"{taken}; the effect on them is not estimable."
     low, high = (signed(end) for end in (found.interval.low, found.interval.high))
-    return f"{taken}; on these the effect is {signed(found.value)} {words.step_unit(kpi)} ({between(low, high)})."
+    return f"{taken}; on those the effect is {signed(found.value)} {words.step_unit(kpi)} ({between(low, high)})."
 
 
 def _worthwhile(result: StudyResult, verdict: Verdict) -> str:

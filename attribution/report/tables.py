@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from attribution.balance import baseline_balance
 from attribution.core.estimate import Estimate
@@ -42,6 +43,9 @@ QUANTITY_NAMES = {
 
 ARMS = {"control": "not trained (control)"}
 
+OFFERED = {"trained": "offered (assigned)", "control": "not offered (control)"}
+"""The arms where the effect is that of being offered the training."""
+
 TERMS = {
     "effect": "training (effect)",
     "change": "observed change",
@@ -70,12 +74,20 @@ def flow_table(result: StudyResult) -> Table:
             numeric(integer(units), f"flow.{name}.{index}.units"),
             numeric(integer(observed), f"flow.{name}.{index}.rows"),
         )
-        rows.append((Cell(ARMS.get(arm, arm), kind="head"), Cell(fate, kind="words"), *cells))
+        rows.append((Cell(_arms(result).get(arm, arm), kind="head"), Cell(fate, kind="words"), *cells))
     everybody, whole = sum(row[2] for row in counted), sum(row[3] for row in counted)
     read = numeric(integer(whole), "manifest.rows") if whole == result.manifest.rows else Cell(integer(whole))
     rows.append((Cell("all", kind="head"), Cell("as read", kind="words"), Cell(integer(everybody)), read))
     columns: Columns = (("arm", "words"), ("fate", "words"), ("units", "number"), ("rows", "number"))
     return Table("Who entered the comparison, and who did not", columns, tuple(rows))
+
+
+def _arms(result: StudyResult) -> Mapping[str, str]:
+    return OFFERED if result.estimate.estimand == "ITT" else ARMS
+
+
+def _sides(result: StudyResult) -> tuple[str, str]:
+    return ("offered", "not offered") if result.estimate.estimand == "ITT" else ("trained", "not trained")
 
 
 def balance_table(result: StudyResult) -> Table | None:
@@ -92,7 +104,7 @@ def balance_table(result: StudyResult) -> Table | None:
         missing = numeric(integer(int(frame["missing"].iloc[index])), f"{base}.missing")
         name = kpi.label if variable == estimate.outcome else str(variable)
         rows.append((Cell(name, kind="head"), *cells, missing))
-    names = ("variable", "trained", "not trained", "difference", "in SD (Hedges’ g)", "units without")
+    names = ("variable", *_sides(result), "difference", "in SD (Hedges’ g)", "units without")
     return Table("Alike before the training?", headings(names, first="words"), tuple(rows))
 
 
@@ -105,7 +117,7 @@ def arms_table(result: StudyResult) -> Table:
         cells = [
             numeric(integer(getattr(arm, part)), f"cohort.{name}.{part}") for part in ("units", "clusters", "rows")
         ]
-        rows.append((Cell(ARMS.get(name, name), kind="head"), *cells))
+        rows.append((Cell(_arms(result).get(name, name), kind="head"), *cells))
     title = "The two arms" if flow.control.units else "The arm"
     return Table(title, headings(("arm", "units", "clusters", "rows used"), first="words"), tuple(rows))
 
@@ -121,7 +133,7 @@ def coverage_table(result: StudyResult) -> Table | None:
     for index, period in enumerate(coverage.periods):
         cells = [numeric(percent(float(values[index])), f"cohort.coverage.{index}.{arm}") for arm, values in arms]
         rows.append((Cell(period, kind="head"), *cells))
-    columns = headings(("period", "trained", "not trained")[: 1 + len(arms)], first="words")
+    columns = headings(("period", *_sides(result))[: 1 + len(arms)], first="words")
     return Table("Share of each arm with a KPI value, by period", columns, tuple(rows))
 
 

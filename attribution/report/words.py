@@ -55,7 +55,7 @@ class Comparison:
 def comparison(estimate: Estimate) -> Comparison:
     """Return how to speak of an estimate, by what it compares."""
     if estimate.rows == "periods":
-        return Comparison("ended", "", "its own trend promised", others="their own trend")
+        return Comparison("ended", "", "the earlier trend promised", others="their own trend")
     if estimate.estimand == "ITT":
         others = "those not offered it"
         return Comparison(

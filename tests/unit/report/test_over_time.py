@@ -40,8 +40,8 @@ SAID = {
     ),
     "trend": (
         "C",
-        r"The monthly sales ended \S+ orders higher than its own trend promised \(between \S+ and \S+\): this fits a "
-        r"benefit of Sales academy, but does not prove it\.",
+        r"The monthly sales ended \S+ orders higher than the earlier trend promised \(between \S+ and \S+\): this fits "
+        r"a benefit of Sales academy, but does not prove it\.",
     ),
     "assigned": (
         "A",
@@ -155,7 +155,8 @@ def test_the_page_of_an_offer_speaks_of_the_offer(over_time: OverTime) -> None:
         "13 people offered the training and measured, compared with 17 not offered it",
         "Everybody counts as assigned, whether trained or not; 12 were trained in this time.",
         "Monthly sales of those offered the training (13 people)",
-        "more were trained than of the others; on these the effect is +",
+        "The offer trained 92.3 percentage points more of them; on those the effect is +",
+        "not offered (control)",
         "offered it and measured count in the benefit; the costs are those of 12 people trained",
         "It rests on the draw having been random",
         "among those offered the training",
@@ -163,6 +164,7 @@ def test_the_page_of_an_offer_speaks_of_the_offer(over_time: OverTime) -> None:
     ):
         assert words.lower() in page.lower(), words
     assert "by training taken, not by assignment" not in page
+    assert "not trained" not in page
     assert found["claim"]["grade"] == "A"
     benefit = result.estimate.value("effect") * 13 * 6 * 30
     assert found["roi"]["attributed_benefit"]["estimate"] == pytest.approx(benefit)
