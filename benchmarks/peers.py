@@ -130,6 +130,23 @@ def versions(outcomes: list[Outcome]) -> list[str]:
     return [*lines, ""]
 
 
+def updated(page: str, sections: dict[tuple[str, str], list[str]]) -> str:
+    """Return the page with some sections measured again, by task and by the heading of the section; each says so."""
+    lines, task, skipping = [], "", False
+    for line in page.split("\n"):
+        if line.startswith("#"):
+            skipping = False
+        if line.startswith("## "):
+            task = line.removeprefix("## ")
+        again = sections.get((task, line)) if line.startswith("### ") else None
+        if again is not None:
+            skipping = True
+            lines += [*again, f"Measured again, alone, on {time.strftime('%Y-%m-%d')}.", ""]
+        elif not skipping:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", type=Path, default=ROOT / ".venv-peers", help="the other packages' environment")
@@ -138,6 +155,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", help="contestants, e.g. attribution diff_diff")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds for one contestant's four runs")
+    parser.add_argument("--update", action="store_true", help="put what is run into RESULTS.md, which is there already")
     parser.add_argument("--out", type=Path, help="where to write; RESULTS.md if everything is run, else nowhere")
     asked = parser.parse_args()
     others = asked.peers / "bin" / "python"
@@ -148,6 +166,7 @@ def main() -> int:
     whole = asked.units == list(UNITS) and len(asked.tasks) == len(TASKS) and not asked.only
     page = head(asked.threads, asked.limit, os.getloadavg()[0])
     seen: list[Outcome] = []
+    sections: dict[tuple[str, str], list[str]] = {}
     passed = True
     with tempfile.TemporaryDirectory() as folder:
         files = {n_units: Path(folder, f"{n_units}.npz") for n_units in asked.units}
@@ -167,10 +186,14 @@ def main() -> int:
                     lines, met = table(task, cluster, n_units, outcomes)
                     page, passed = page + lines, passed and met
                     seen += outcomes
+                    sections[task.title, lines[0]] = lines
                     print("\n".join(lines), flush=True)
     page += versions(seen)
     out = asked.out or (RESULTS if whole else None)
-    if out is not None:
+    if asked.update:
+        RESULTS.write_text(updated(RESULTS.read_text(encoding="utf-8"), sections), encoding="utf-8")
+        print(f"updated: {RESULTS.name}")
+    elif out is not None:
         out.write_text("\n".join(page), encoding="utf-8")
         print(f"written: {out.name}")
     else:
