@@ -34,8 +34,7 @@ def rollout_flow(panel: Panel, cells: Cells, used: Mask, *, single_rows: bool) -
     starts = cells.base[cells.post].min()
     before = range(min(int(starts) + 1, first))
     after = np.unique(cells.time[cells.post])
-    size = np.array([int((trained & (cells.label == one)).sum()) for one in range(cells.n_cohorts)])
-    exposure = tuple(int(size[cells.cohort[cells.post & (cells.time == time)]].sum()) for time in after)
+    exposure = tuple(_exposed(cells, trained, used, int(time), single_rows=single_rows) for time in after)
     adopted_inside = (units.adopted < len(panel.periods)) & (units.adopted > 0) & (panel.weights > 0)
     return Flow(
         trained=_count(panel, trained, row_used),
@@ -49,6 +48,13 @@ def rollout_flow(panel: Panel, cells: Cells, used: Mask, *, single_rows: bool) -
         unit=panel.columns.unit,
         exposure=exposure,
     )
+
+
+def _exposed(cells: Cells, trained: Mask, used: Mask, time: int, *, single_rows: bool) -> int:
+    """Return the trained units of a period: all of their cohorts, or its own rows where every row is a unit."""
+    cohorts = np.unique(cells.cohort[cells.post & (cells.time == time)])
+    inside = trained & np.isin(cells.label, cohorts)
+    return int((inside & used[:, time]).sum() if single_rows else inside.sum())
 
 
 def cell_notes(panel: Panel, cells: Cells, *, used: Mask) -> tuple[str, ...]:

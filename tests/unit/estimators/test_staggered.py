@@ -73,6 +73,15 @@ def test_exposure_counts_the_trained_of_each_period() -> None:
     assert flow.baseline == ("0", "1")
 
 
+def test_on_cross_sections_exposure_counts_the_rows_of_each_period() -> None:
+    frame = rollout()
+    frame = pd.concat([frame, frame[(frame["month"] == 5) & (frame["person"] == 1)]])
+    panel = at.Panel.from_frame(frame, period="month", outcome="kpi", adopted="start", kind="repeated_cross_sections")
+    flow = at.staggered(panel).n
+    assert flow.followup == ("2", "3", "4", "5")
+    assert flow.exposure == (2, 2, 4, 5)
+
+
 def test_followup_and_washout_choose_the_periods_of_the_overall_effect() -> None:
     panel = build(rollout())
     last = at.staggered(panel, followup=[5])
