@@ -365,3 +365,30 @@ def test_an_estimator_is_told_by_keywords_with_annotations_and_a_summary(name: s
     by_name = {option.name: option for option in found}
     assert by_name["variance"].default == "default"
     assert "default" in get_args(by_name["variance"].annotation)
+
+
+MOVED = ("effect", "change", "background")
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("shape", ["complete", "incomplete"])
+def test_effects_scale_with_the_kpi_and_do_not_see_its_origin(name: str, shape: str) -> None:
+    rows = frame(**SHAPES[shape])
+    plain, moved = run(name, build(rows)), run(name, build(rows.assign(kpi=100.0 - 3.0 * rows["kpi"])))
+    for term in (term for term in MOVED if term in plain.terms):
+        assert moved.value(term) == pytest.approx(-3.0 * plain.value(term), abs=1e-8)
+        assert moved.std_error(term) == pytest.approx(3.0 * plain.std_error(term), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("shape", ["complete", "incomplete"])
+def test_the_names_of_units_and_clusters_do_not_matter(name: str, shape: str) -> None:
+    rows = frame(**SHAPES[shape])
+    rng = np.random.default_rng(8)
+    people, teams = rng.permutation(TEAMS * PER_TEAM), rng.permutation(TEAMS)
+    renamed = rows.assign(person=people[rows["person"]], team=teams[rows["team"]])
+    plain, again = run(name, build(rows)), run(name, build(renamed))
+    for term in (term for term in MOVED if term in plain.terms):
+        assert again.value(term) == pytest.approx(plain.value(term), abs=1e-9)
+        # Placebo sets are drawn by place, so that another order is another draw of them.
+        assert again.std_error(term) == pytest.approx(plain.std_error(term), rel=0.05 if name == "synthetic" else 1e-8)
