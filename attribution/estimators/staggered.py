@@ -95,6 +95,14 @@ def staggered(
     )
     prepared = prepare(panel, cells, unbalanced=unbalanced)
     cells = prepared.cells
+    if not cells.post.any():
+        raise MethodError(
+            f"no period that counts has KPI values of a cohort and of its comparison, there and in its base period "
+            f"({len(cells.lacking)} group-time cells lack them)",
+            where="staggered",
+            remedy="check the KPI in the follow-up, or give the missing values"
+            + ("; unbalanced='rows' compares different units" if prepared.mode == "pairs" else ""),
+        )
     model: CellModel = prepared.reduced
     if len(covariates):
         entering = np.zeros(len(panel.units), dtype=bool)

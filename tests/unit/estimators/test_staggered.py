@@ -199,6 +199,16 @@ def test_a_unit_without_any_pair_is_left_out_and_counted() -> None:
     assert estimate.n.tidy()["units"].sum() == 6
 
 
+@pytest.mark.parametrize("unbalanced", ["pairs", "rows"])
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_follow_up_without_values_of_one_side_is_refused(unbalanced: Any, trained: bool) -> None:
+    frame = rollout({1: 2, 2: 2, 3: None, 4: None})
+    frame.loc[(frame["month"] >= 2) & (frame["start"].notna() == trained), "kpi"] = np.nan
+    with pytest.raises(MethodError, match="no period that counts has KPI values") as caught:
+        at.staggered(build(frame), unbalanced=unbalanced)
+    assert ("unbalanced='rows'" in str(caught.value)) == (unbalanced == "pairs")
+
+
 def test_covariates_adjust_for_paths_that_differ_by_them() -> None:
     rng = np.random.default_rng(5)
     n, periods = 400, 5
