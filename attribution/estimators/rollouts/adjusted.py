@@ -98,7 +98,9 @@ def adjust_cells(prepared: Prepared, design: Floats, adjust: Adjust) -> Adjusted
 
     Raises `MethodError`, with the cohort and period, where a comparison has no fit.
     """
-    reduced, kpi = prepared.reduced, prepared.table.kpi
+    reduced = prepared.reduced
+    # The rule that is not normalised depends on the KPI's zero point where rows stand alone.
+    kpi = prepared.table.kpi + (prepared.table.center if adjust == "ipw_unnormalised" else 0.0)
     weight = np.zeros(reduced.n_units)
     weight[reduced.member] = reduced.weight
     comparisons = []
