@@ -201,7 +201,12 @@ def _notes(panel: Panel, reduced: Reduced, flow: Flow, chosen: Selection) -> lis
             counts.append(f"{int((mine & trained).sum()):,} of {int(mine.sum()):,} {name} were trained")
         notes.append(f"by the last follow-up period {' and '.join(counts)}")
         if (reduced.entering & early).any():
-            notes.append(f"{int((reduced.entering & early).sum()):,} were trained in or before the baseline")
+            before = [int((reduced.entering & early & (reduced.arm == index)).sum()) for index in range(2)]
+            notes.append(
+                f"{before[0]:,} {chosen.names[0]} and {before[1]:,} {chosen.names[1]} were trained in or before the "
+                "baseline: their change does not hold the training's effect, and unless the arms are alike in them, "
+                "effect / take-up is not the effect on takers"
+            )
     if not reduced.complete:
         reference = chosen.names[1 if chosen.compare else 0]
         notes.append(f"periods are missing: each is freed of the {reference} arm's deviation before window means")
