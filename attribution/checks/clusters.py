@@ -31,7 +31,7 @@ def clusters_per_arm(evidence: Evidence) -> Finding:
         return CLUSTERS.skipped("one series is watched over time: its length says how sure we are, not clusters")
     if estimate.method == "synthetic":
         return _donors(estimate)
-    counts = {"trained": estimate.n.trained.clusters}
+    counts = {"offered" if estimate.estimand == "ITT" else "trained": estimate.n.trained.clusters}
     if estimate.n.control.units:
         counts["control"] = estimate.n.control.clusters
     least = min(counts.values())

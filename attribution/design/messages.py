@@ -26,6 +26,7 @@ _KINDS = {
     "int_type": ("a whole number", "write it in digits, without quotes and without a decimal point"),
     "float_type": ("a number", "write it in digits, without quotes, such as 0.95"),
     "finite_number": ("a finite number", "write it in digits, such as 0.95"),
+    "sequence_str": ("an array of texts", 'write it in square brackets, such as ["tenure"]'),
     "bool_type": ("true or false", "write true or false, without quotes"),
     "date_type": ("a date", "write it without quotes, such as 2026-01-31"),
     "tuple_type": ("an array", "write it in square brackets, such as [1987]"),

@@ -178,8 +178,8 @@ def _since(result: StudyResult) -> str:
     """Return between when and when a change is that does not have the same two windows for everybody."""
     if not words.rolls_out(result.estimate):
         return ""
-    period = result.design.timing.period
-    return f"On average over the {period}s since each began, against the last {period} before that. "
+    before, after = words.own_windows(result)
+    return f"On average over {after}, against {before}. "
 
 
 def _effect(result: StudyResult, verdict: Verdict) -> Tile:
@@ -269,11 +269,19 @@ def _worth(result: StudyResult) -> Tile:
     kpi = words.priced_kpi(result)
     of = "" if kpi is words.primary_kpi(result) else f" of {kpi.label}"
     offered = "offered it and measured" if result.estimate.estimand == "ITT" else "measured"
+    costs = _costs_of(result, found.trained_in_window)
     note = (
-        f"Net benefit{of} {amount} ({between(low, high)}) for {measured} {offered}, against the costs of all "
-        f"{found.trained_in_window} trained. Above zero in {percent(found.probability_net_positive)} of draws."
+        f"Net benefit{of} {amount} ({between(low, high)}) for {measured} {offered}, against the costs of {costs}. "
+        f"Above zero in {percent(found.probability_net_positive)} of draws."
     )
     return Tile(title, shown, ends, f"{note}{caution}", allowed=True)
+
+
+def _costs_of(result: StudyResult, trained: int) -> str:
+    """Return whose costs stand against the benefit: those declared are also for later waves."""
+    if result.linked.waiting and result.estimate.n.later:
+        return f"the whole program, with {trained} trained so far"
+    return "the one trained" if trained == 1 else f"all {trained} trained"
 
 
 def _money_gates(result: StudyResult) -> tuple[Finding, ...]:

@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from attribution.core.panel import NEVER
 from attribution.design.schema import Kpi
-from attribution.report.cells import Cell, Table
+from attribution.report.cells import Cell, Table, integer
 from attribution.report.format import capital, level_text, number, plural, signed, span
 from attribution.report.grades import MECHANISMS
-from attribution.report.words import listed, primary_kpi, rolls_out, step_unit, units
+from attribution.report.words import listed, own_windows, primary_kpi, rolls_out, step_unit, units
 from attribution.study.result import StudyResult
 
 Sentence: TypeAlias = tuple[str | Cell, ...]
@@ -23,21 +23,21 @@ def compared(result: StudyResult) -> tuple[Sentence, ...]:
     estimate = result.estimate
     windows = f"before is {span(flow.baseline)}, after is {span(flow.followup)}"
     if rolls_out(estimate):
-        period = result.design.timing.period
-        windows = f"before is the {period} before each began, after are those of {span(flow.followup)} from then on"
+        before, after = own_windows(result)
+        windows = f"before is {before}, after are {after}, of {span(flow.followup)}"
     trained = Cell(units(result, flow.trained.units), "cohort.trained.units")
     if estimate.rows == "periods":
         return tuple(_with_the_past(result, trained, windows))
     if estimate.estimand == "ITT":
-        control = Cell(str(flow.control.units), "cohort.control.units")
-        everyone = Cell(str(flow.trained_in_window), "cohort.trained_in_window")
+        control = Cell(integer(flow.control.units), "cohort.control.units")
+        everyone = Cell(integer(flow.trained_in_window), "cohort.trained_in_window")
         return (
             (trained, " offered the training and measured, compared with ", control, f" not offered it; {windows}."),
             ("Everybody counts as assigned, whether trained or not; ", everyone, " were trained in this time."),
         )
     if not flow.control.units:
         return ((trained, f" trained and measured; {windows}. Nobody untrained was compared with them."),)
-    control = Cell(str(flow.control.units), "cohort.control.units")
+    control = Cell(integer(flow.control.units), "cohort.control.units")
     lines: list[Sentence] = [(trained, " trained and measured, compared with ", control, f" not trained; {windows}.")]
     if estimate.method in ("staggered", "event_study"):
         lines.append(
@@ -46,14 +46,16 @@ def compared(result: StudyResult) -> tuple[Sentence, ...]:
                 "effect is the mean of the cells.",
             )
         )
+    if estimate.method == "twfe":
+        lines.append(("Where adoption has several dates, those trained already are compared with as well.",))
     if flow.later:
         late: list[str | Cell] = ["Of those compared, some are trained later and count as untrained until then:"]
         for index, (start, count) in enumerate(flow.later):
-            late += [", " if index else " ", Cell(str(count), f"cohort.later.{index}.units"), f" in {start}"]
+            late += [", " if index else " ", Cell(integer(count), f"cohort.later.{index}.units"), f" in {start}"]
         lines.append((*late, "."))
     lost = flow.trained_in_window - flow.trained.units
     if lost:
-        everyone = Cell(str(flow.trained_in_window), "cohort.trained_in_window")
+        everyone = Cell(integer(flow.trained_in_window), "cohort.trained_in_window")
         lines.append(
             (
                 f"{lost} of the ",
@@ -68,7 +70,7 @@ def _with_the_past(result: StudyResult, trained: Cell, windows: str) -> Iterator
     flow = result.estimate.n
     yield (trained, f" trained and measured, compared with the trend of its own past; {windows}.")
     if flow.control.units:
-        control = Cell(str(flow.control.units), "cohort.control.units")
+        control = Cell(integer(flow.control.units), "cohort.control.units")
         yield ("What moved ", control, " never trained at the same time is taken out of it.")
     else:
         yield ("Nobody untrained was compared: what else began with the training is read as its effect.",)

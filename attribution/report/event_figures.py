@@ -15,7 +15,7 @@ from attribution.inference.sensitivity import TrendSensitivity
 from attribution.report import drawing
 from attribution.report.drawing import EDGE, GRID, INK, MUTED, PAGE, TRAINING
 from attribution.report.events import EventRow, event_rows, event_times, reference_of
-from attribution.report.format import MINUS, level_text, number, percent, plural, signed, signed_percent
+from attribution.report.format import MINUS, level_text, nth, number, percent, plural, signed, signed_percent
 from attribution.report.projection import Projection, projection
 
 if TYPE_CHECKING:
@@ -365,19 +365,11 @@ def _path_story(estimate: Estimate, rows: Sequence[EventRow], period: str) -> st
 
     if not after:
         return f"no {period} since training began"
-    story = f"{amount(after[0])} in the {_nth(after[0].event)} {period} of training"
+    story = f"{amount(after[0])} in the {nth(after[0].event + 1)} {period} of training"
     if len(after) > 1:
-        story += f", {amount(after[-1])} in the {_nth(after[-1].event)}"
+        story += f", {amount(after[-1])} in the {nth(after[-1].event + 1)}"
     if any(math.isfinite(row.band_low) for row in after):
         story += f"; the band leaves out 0 in {outside(after)}"
         if any(math.isfinite(row.band_low) for row in before):
             story += f", before training in {outside(before)}"
     return story
-
-
-def _nth(event: int) -> str:
-    place = event + 1
-    if place == 1:
-        return "first"
-    ending = "th" if 10 <= place % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return f"{place}{ending}"

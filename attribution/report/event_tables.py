@@ -18,14 +18,12 @@ def events_table(estimate: Estimate, rows: tuple[EventRow, ...], period: str, le
     lines = []
     for index, row in enumerate(rows):
         base = f"events.{index}"
+        absent = "not counted" if row.event < 0 else "not estimated"
         values = (("effect", row.effect), ("low", row.low), ("high", row.high))
         cells = [numeric(fixed(value, decimals), f"{base}.{key}") for key, value in values]
-        changed = (
-            numeric(fixed(row.change, decimals), f"{base}.change") if math.isfinite(row.change) else Cell("not counted")
-        )
+        changed = numeric(fixed(row.change, decimals), f"{base}.change") if math.isfinite(row.change) else Cell(absent)
         share, interval = share_words(row)
-        before = not math.isfinite(row.change)
-        cells += [changed, numeric("not counted" if before else share, f"{base}.share" if interval else "")]
+        cells += [changed, numeric(share if math.isfinite(row.change) else absent, f"{base}.share" if interval else "")]
         lines.append((Cell(str(row.event).replace("-", MINUS), kind="head"), *cells, Cell(interval)))
     names = (f"{period}s since training began", "effect", "from", "to", "change", "share", "share’s set")
     what = "log change" if estimate.scale == "log" else "change"

@@ -213,7 +213,7 @@ def scenarios(roi: Roi, *, ax: Axes | None = None, label: str | None = None) -> 
             where="scenarios",
             remedy="report the point alone, or give each arm at least two clusters",
         )
-    width = roi.scenarios[-1].net_benefit - roi.scenarios[0].net_benefit
+    width = roi.net_benefit.high - roi.net_benefit.low
     nets = [one.net_benefit for one in roi.scenarios]
     shown = [money(net, roi.currency, width=width) for net in nets]
     low, high = min(0.0, *nets), max(0.0, *nets)
@@ -287,6 +287,8 @@ def effect_forest(result: StudyResult, *, ax: Axes | None = None, kpi: str | Non
     covering = sum(0.0 in interval for interval in known)
     counted = f"{covering} of {len(known)}" if 0 < covering < len(known) else f"all {len(known)}"
     counted = "1 analysis" if len(known) == 1 else f"{counted} analyses"
+    if len(known) < len(rows):
+        counted += f"; {len(rows) - len(known)} of {len(rows)} {'has' if len(rows) - len(known) == 1 else 'have'} none"
     verb = "includes" if covering else "leaves out"
     return drawing.titled(ax, f"The interval of the {effect_on} {verb} 0 in {counted}")
 
@@ -294,14 +296,24 @@ def effect_forest(result: StudyResult, *, ax: Axes | None = None, kpi: str | Non
 def analysis_label(analysis: Analysis) -> str:
     """Return an analysis in words: its id, its role where the id does not say it, its method and what it sets."""
     role = "" if analysis.id == analysis.role else f" ({analysis.role})"
-    options = "".join(f", {name.replace('_', ' ')} {_listed(value)}" for name, value in analysis.options.items())
+    options = "".join(f", {_option(name, value)}" for name, value in analysis.options.items())
     return f"{analysis.id}{role}, {analysis.method.replace('_', ' ')}{options}"
+
+
+def _option(name: str, value: object) -> str:
+    said = name.replace("_", " ")
+    if isinstance(value, bool):
+        return said if value else f"not {said}"
+    if name == "followup" and isinstance(value, tuple):
+        windows = value if isinstance(value[0], tuple) else (value,)
+        return f"{said} {' and '.join(span([str(one) for one in window]) for window in windows)}"
+    return f"{said} {_listed(value)}"
 
 
 def _listed(value: object) -> str:
     if isinstance(value, tuple):
         return " and ".join(_listed(one) for one in value) if len(value) < 4 else f"{value[0]} to {value[-1]}"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return str(value)
 
 
 def _levels(estimate: Estimate) -> tuple[float, float]:

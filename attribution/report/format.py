@@ -95,6 +95,14 @@ def capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
+def nth(place: int) -> str:
+    """Return an ordinal: first, 2nd, 12th."""
+    if place == 1:
+        return "first"
+    ending = "th" if 10 <= place % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
+
+
 def span(periods: Sequence[str]) -> str:
     """Return the first and the last of some periods: 1987, 2026-01 to 2026-03."""
     return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"

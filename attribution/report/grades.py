@@ -79,7 +79,7 @@ def _kept(result: StudyResult) -> bool:
 
 def _not_better(assignment: Assignment, by_assignment: bool) -> str:
     """Return why a comparison that is good enough for B is no A."""
-    if not by_assignment:
+    if not by_assignment and assignment.mechanism in RANDOM_LIKE:
         return "the analysis is by training taken, not by assignment"
     if assignment.mechanism != "random":
         return f"assigned {MECHANISMS[assignment.mechanism]}, not at random"

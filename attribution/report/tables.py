@@ -275,7 +275,8 @@ def money_table(result: StudyResult, roi: Roi) -> Table:
 
 def scenario_table(roi: Roi, label: str | None = None) -> Table:
     """Return the corner cases; `label` names the KPI that the money is of, where a study has several."""
-    width = roi.scenarios[-1].net_benefit - roi.scenarios[0].net_benefit
+    # The width of the interval beside it: the base case is then written as the table above writes it.
+    width = roi.net_benefit.high - roi.net_benefit.low
     rows = []
     for one in roi.scenarios:
         base = f"roi.scenarios.{one.name}"

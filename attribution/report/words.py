@@ -10,7 +10,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
 from attribution.inference.factor import AttributionFactor
-from attribution.report.format import between, capital, number, percent, plural, signed, signed_percent
+from attribution.report.format import between, capital, nth, number, percent, plural, signed, signed_percent
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
 
@@ -72,6 +72,26 @@ def comparison(estimate: Estimate) -> Comparison:
 def rolls_out(estimate: Estimate) -> bool:
     """Say whether each cohort of the trained has its own before and after."""
     return estimate.method in ROLLOUTS
+
+
+def own_windows(result: StudyResult) -> tuple[str, str]:
+    """Return the before and the after that each cohort of a rollout has of its own.
+
+    Washout and anticipation move them; two-way fixed effects take every period, whatever the calendar says.
+    """
+    analysis = next(one for one in result.design.analysis if one.id == result.primary[0])
+    timing, period = result.design.timing, result.design.timing.period
+    if analysis.method == "twfe":
+        return f"every {period} before each began", f"the {period}s since each began"
+    early = int(analysis.options.get("anticipation", timing.anticipation))
+    late = int(analysis.options.get("washout", timing.washout))
+    before = f"the {nth(early + 1)} {period} before each began" if early else f"the {period} before each began"
+    after = (
+        f"the {period}s from the {nth(late + 1)} of each one's training on"
+        if late
+        else f"the {period}s since each began"
+    )
+    return before, after
 
 
 def verdict_label(grade: str, verdict: str) -> str:
@@ -160,9 +180,9 @@ def share_reading(factor: AttributionFactor) -> str:
     elif change > 0 and effect < 0:
         reading = "the KPI improved despite a harmful effect"
     elif change > 0:
-        reading = "part of the gain" if factor.share <= 1 else "all of the gain and more, a decline being offset"
+        reading = "part of the gain" if factor.share <= 1 else "all of the gain and more, a deterioration being offset"
     elif effect > 0:
-        reading = "training softened a decline"
+        reading = "training softened a deterioration"
     else:
         reading = "a share of the deterioration and no benefit"
     zero, whole = (mark in factor.interval for mark in (0.0, 1.0))

@@ -62,6 +62,7 @@ def test_options_stand_beside_the_other_keys(load: Load) -> None:
         (METHOD + "\ncontrols = true", "analysis[0].controls", "found true", "choose one of these"),
         (METHOD + "\nvariance = 'HC9'", "analysis[0].variance", "CR1S", "did you mean"),
         (METHOD + "\nbaseline = 1", "analysis[0].baseline", "expected an array", "square brackets"),
+        (METHOD + '\ncovariates = "age"', "analysis[0].covariates", "expected an array of texts", "square brackets"),
         (METHOD + "\nbaseline = []", "analysis[0].baseline", "at least 1 entry", "bounds"),
         (METHOD + "\nbaseline = [true]", "analysis[0].baseline", "found true, expected a period", "as the data do"),
         (METHOD + "\nbaseline = [1, 1]", "analysis[0].baseline", "the period 1 twice", "once"),

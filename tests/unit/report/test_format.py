@@ -14,6 +14,7 @@ from attribution.report.format import (
     declared_money,
     level_text,
     money,
+    nth,
     number,
     percent,
     plural,
@@ -129,6 +130,12 @@ def test_a_level_is_never_rounded(level: float, expected: str) -> None:
 )
 def test_declared_money_is_shown_in_full(value: float, currency: str, expected: str) -> None:
     assert declared_money(value, currency) == expected
+
+
+def test_ordinals() -> None:
+    assert [nth(place) for place in (1, 2, 3, 4, 11, 12, 21, 112)] == [
+        "first", "2nd", "3rd", "4th", "11th", "12th", "21st", "112th",
+    ]  # fmt: skip
 
 
 def test_the_beginning_of_a_sentence_and_a_span_of_periods() -> None:

@@ -20,7 +20,7 @@ TWO = {"timing.baseline": ["2025-12", "2026-01"]}
 @pytest.mark.parametrize(
     ("changes", "trained", "letter", "reason"),
     [
-        ({}, 24, "B", "the analysis is by training taken, not by assignment"),
+        ({}, 24, "B", "assigned by managers, not at random"),
         (ONE, 24, "C", "1 baseline period, assigned by managers"),
         (
             TWO | {"assignment.mechanism": "first_come"},

@@ -13,6 +13,8 @@ import pytest
 
 import attribution as at
 from attribution.report.claims import compile_claim
+from attribution.report.compared import compared
+from attribution.report.figures import analysis_label
 from attribution.report.html import render
 from attribution.report.results import results, results_json_schema
 from attribution.report.words import sentence
@@ -78,16 +80,34 @@ def test_no_sentence_is_too_long(kind: str, grade: str, verdict: str, over_time:
 
 def test_the_tiles_of_a_rollout_say_since_when(over_time: OverTime) -> None:
     changed, effect, worth = compile_claim(over_time("rollout")).tiles
-    assert "On average over the months since each began, against the last month before that." in changed.note
+    assert "On average over the months since each began, against the month before each began." in changed.note
     assert "Share of the change: " in effect.note
-    assert "for 18 people measured, against the costs of all 18 trained" in worth.note
+    assert "for 18 people measured, against the costs of the whole program, with 18 trained so far" in worth.note
+
+
+def test_washout_and_anticipation_move_the_windows_in_words(over_time: OverTime) -> None:
+    result = over_time("rollout", {"analysis.0.washout": 1, "analysis.0.anticipation": 2})
+    changed = compile_claim(result).tiles[0]
+    after, before = "the months from the 2nd of each one's training on", "the 3rd month before each began"
+    assert f"On average over {after}, against {before}." in changed.note
+    said = "".join(part if isinstance(part, str) else part.text for part in compared(result)[0])
+    assert f"before is {before}, after are {after}, of" in said
+
+
+def test_options_of_an_analysis_in_words(over_time: OverTime) -> None:
+    analysis = over_time("rollout").design.analysis[0]
+    windows = (("2025-09", "2025-10"), ("2025-11",))
+    said = analysis_label(
+        analysis.model_copy(update={"options": {"as_assigned": True, "leads": False, "followup": windows}})
+    )
+    assert said.endswith(", as assigned, not leads, followup 2025-09 to 2025-10 and 2025-11")
 
 
 def test_the_page_of_a_rollout_shows_its_path(over_time: OverTime) -> None:
     result = over_time("rollout")
     page, found = _page(result), _written(result)
     for words in (
-        "before is the month before each began, after are those of 2025-09 to 2026-04 from then on",
+        "before is the month before each began, after are the months since each began, of 2025-09 to 2026-04",
         "compared in each period (a cell) with those not trained by then",
         "80 rows of periods that were not over on 2026-05-03 left out",
         "left out: periods not over",

@@ -196,7 +196,7 @@ def test_what_the_design_declares_is_kept(make_study: Callable[..., Path], sales
     assert assignment == {
         "mechanism": "manager", "level": "person", "date": "2026-01-15", "contamination": 0.05, "source": None,
     }  # fmt: skip
-    assert found["claim"]["grade_reason"] == "the analysis is by training taken, not by assignment"
+    assert found["claim"]["grade_reason"] == "assigned by managers, not at random"
 
 
 def test_previous_digests_are_kept(stated: Stated) -> None:

@@ -405,9 +405,9 @@ def test_the_sentence_follows_the_primary_interval_alone(stated: Callable[..., a
         (2.0, 4.0, "part of the gain"),
         (2.0, 2.5, "part of the gain, if the estimate holds; a share of 100% is not ruled out"),
         (0.9, 2.5, "part of the gain, if the estimate holds; a share of 0 is not ruled out"),
-        (2.0, 1.0, "all of the gain and more, a decline being offset"),
+        (2.0, 1.0, "all of the gain and more, a deterioration being offset"),
         (-2.0, 2.5, "the KPI improved despite a harmful effect"),
-        (2.0, -2.5, "training softened a decline"),
+        (2.0, -2.5, "training softened a deterioration"),
         (-2.0, -4.0, "a share of the deterioration and no benefit"),
         (-2.0, -2.5, "a share of the deterioration and no benefit, if the estimate holds; "
          "a share of 100% is not ruled out"),
