@@ -18,8 +18,11 @@ from attribution.errors import DataError
 
 def read_adopted(
     column: pd.Series[Any], name: str, rows: Rows, nulls: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.int32], dict[str, int]]:
-    """Return each unit's adoption code, and how many units were written as never trained in which way.
+) -> tuple[NDArray[np.int32], dict[str, int], int]:
+    """Return each unit's adoption code, how many units were written as never trained in which way, and a count.
+
+    The count is of units that adopted in a period which the data do not hold, between two that they do: they count from
+    the next one.
 
     Never trained is a missing value, inf, and 0 where all periods are positive integers. `nulls` marks rows
     that an Arrow table holds as null. Raises `DataError` for adoption that is unreadable, negative, of
@@ -47,11 +50,13 @@ def read_adopted(
         "was trained; a column that says 0 or 1 for each period is passed as trained=",
     )
     adopted = np.full(len(rows.labels), NEVER, dtype=np.int32)
+    unrecorded = 0
     if len(labels):
         code = _codes(labels, codes, name, rows.periods)
         trained = first_codes >= 0
         adopted[trained] = code[first_codes[trained]]
-    return adopted, _never_read_as(column, rows.first[adopted == NEVER], nulls)
+        unrecorded = int(_between(labels, code, rows.periods)[first_codes[trained]].sum())
+    return adopted, _never_read_as(column, rows.first[adopted == NEVER], nulls), unrecorded
 
 
 def _is_never(values: pd.Index, periods: Periods) -> NDArray[np.bool_]:
@@ -101,6 +106,22 @@ def _codes(labels: pd.Index, codes: NDArray[np.integer[Any]], name: str, periods
             remedy="leave the cell empty (missing) for a unit that never was trained",
         )
     return np.searchsorted(ordinals(periods.labels), place, side="left").astype(np.int32)
+
+
+def _between(labels: pd.Index, code: NDArray[np.int32], periods: Periods) -> NDArray[np.bool_]:
+    """Say of each adoption label whether it is a period that is missing from the data, inside their span.
+
+    Dates lie between the dates of periods as a rule; they are not meant.
+    """
+    inside = (code > 0) & (code < len(periods))
+    if periods.kind == "date" or isinstance(labels, pd.DatetimeIndex):
+        return np.zeros(len(labels), dtype=bool)
+    held = ordinals(periods.labels)
+    aligned = labels
+    if isinstance(labels, pd.PeriodIndex) and isinstance(periods.labels, pd.PeriodIndex):
+        aligned = labels.asfreq(periods.labels.freqstr, how="S")
+    place = ordinals(aligned)
+    return np.asarray(inside & (held[np.minimum(code, len(periods) - 1)] != place))
 
 
 def _never_read_as(

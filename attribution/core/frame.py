@@ -74,12 +74,12 @@ def panel_from_frame(
     values = _read_outcome(table[outcome], outcome, rows)
 
     never_read_as: dict[str, int] = {}
-    switched_off = 0
+    switched_off = unrecorded = 0
     if trained is not None:
         adoption, switched_off = read_trained(table[trained], trained, rows)
     else:
         assert adopted is not None
-        adoption, never_read_as = read_adopted(table[adopted], adopted, rows, nulls)
+        adoption, never_read_as, unrecorded = read_adopted(table[adopted], adopted, rows, nulls)
     n_units = len(rows.labels)
     cluster_codes, cluster_labels = np.arange(n_units, dtype=np.int32), rows.labels
     if cluster is not None and (crossed or cluster != unit):
@@ -119,6 +119,7 @@ def panel_from_frame(
             never_read_as=never_read_as,
             covariates_missing={name: int(pd.isna(column).sum()) for name, column in fixed.items()},
             switched_off=switched_off,
+            adopted_unrecorded=unrecorded,
         ),
     )
 

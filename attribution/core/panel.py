@@ -75,7 +75,11 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelCounts:
-    """What was read: rows, units, missing KPI values, absent rows, and how never-trained was written."""
+    """What was read: rows, units, missing KPI values, absent rows, and how never-trained was written.
+
+    `adopted_unrecorded` are units whose adoption is a period that the data do not hold, between two that they do: they
+    count as adopting in the next one.
+    """
 
     rows: int
     units: int
@@ -85,6 +89,7 @@ class PanelCounts:
     never_read_as: Mapping[str, int] = field(default_factory=dict)
     covariates_missing: Mapping[str, int] = field(default_factory=dict)
     switched_off: int = 0
+    adopted_unrecorded: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

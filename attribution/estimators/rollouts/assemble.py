@@ -21,6 +21,9 @@ from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]
 
+FEW = 5
+"""Below so many clusters of a cohort, parts that rest on it alone cover too little (docs/methods/bands.md)."""
+
 RolloutVariance = Literal["default", "sizes_given", "CR0", "CR1"]
 
 
@@ -136,6 +139,17 @@ def rollout(
         mine = entering & (cells.label == one)
         size[:, column] = np.bincount(clusters[mine], weights=weight[mine], minlength=n_clusters)
     ever = cells.trained[used]
+    few = [
+        f"{cells.names[one]} ({count})"
+        for one, count in zip(used, (size > 0).sum(axis=0), strict=True)
+        if cells.trained[one] and count < FEW
+    ]
+    if few:
+        notes = (
+            *notes,
+            f"cohorts of fewer than {FEW} clusters: {', '.join(few)}; intervals and bands of parts that rest on them "
+            "cover less than they say",
+        )
     strata = ever_never_strata(size, tuple(cells.names[one] for one in used), ever)
     return Rollout(
         method=method,

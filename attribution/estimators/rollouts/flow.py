@@ -66,6 +66,11 @@ def cell_notes(panel: Panel, cells: Cells, *, used: Mask) -> tuple[str, ...]:
         notes.append(
             f"{len(cells.lacking)} group-time cells have no comparison or no values and are left out, such as {example}"
         )
+    if panel.counts.adopted_unrecorded:
+        notes.append(
+            f"{panel.counts.adopted_unrecorded:,} units adopted in a period that the data do not hold, and count from "
+            "the next one: their event times are too short, and an anticipation reaches less far back than it says"
+        )
     both = cells.trained & cells.pool.any(axis=0)
     if both.any():
         units = int((used.any(axis=1) & np.append(both, False)[cells.label]).sum())

@@ -192,6 +192,13 @@ def _notes(panel: Panel, reduced: Reduced, flow: Flow, chosen: Selection) -> lis
         waiting = reduced.entering & (chosen.arms.code == TRAINED) & (panel.units.adopted > window.codes[-1])
         still = f"; {int(waiting.sum()):,} of the trained adopt only later" if waiting.any() else ""
         notes.append(f"window {number} of the follow-up: {named}{'' if chosen.as_assigned else still}")
+    if not chosen.parts and not chosen.as_assigned:
+        late = reduced.entering & (chosen.arms.code == TRAINED) & (panel.units.adopted > chosen.after.codes[0])
+        if late.any():
+            notes.append(
+                f"{int(late.sum()):,} of the trained adopt after the follow-up has begun: the effect is averaged over "
+                "periods before their own training too"
+            )
     if chosen.as_assigned:
         trained = panel.units.adopted <= chosen.after.codes[-1]
         early = panel.units.adopted <= chosen.before.codes[-1]

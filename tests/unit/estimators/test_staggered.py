@@ -329,3 +329,26 @@ def test_with_the_sizes_given_the_jackknife_agrees_with_the_bootstrap_within_coh
     plain = build(frame[frame["start"] != 4])
     both = [at.staggered(plain, variance=kind, aggregate="simple") for kind in ("default", "sizes_given")]  # type: ignore[arg-type]
     assert both[0].std_error("effect") == pytest.approx(both[1].std_error("effect"), rel=1e-9)
+
+
+def test_adoption_in_a_period_that_the_data_lack_is_counted_and_said() -> None:
+    frame = rollout({1: 3, 2: 3, 3: None, 4: None})
+    held = frame[frame["month"] != 3]
+    panel = build(held)
+    assert panel.counts.adopted_unrecorded == 2
+    assert any("2 units adopted in a period that the data do not hold" in note for note in at.staggered(panel).notes)
+    assert build(frame).counts.adopted_unrecorded == 0
+    months = pd.period_range("2026-01", periods=6, freq="M")
+    dated = frame.assign(month=months[frame["month"]], start=frame["start"].map(dict(enumerate(months))))
+    assert build(dated[dated["month"] != months[3]]).counts.adopted_unrecorded == 2
+    assert build(dated).counts.adopted_unrecorded == 0
+    # Real dates lie between the first days of months as a rule.
+    days = dated.assign(month=dated["month"].dt.to_timestamp(), start=pd.Timestamp("2026-03-17"))
+    assert build(days).counts.adopted_unrecorded == 0
+
+
+def test_cohorts_of_few_clusters_are_named() -> None:
+    notes = at.staggered(build(rollout())).notes
+    assert any("cohorts of fewer than 5 clusters: 2 (2), 4 (2)" in note for note in notes)
+    large = rollout({one: 2 if one < 6 else None for one in range(12)})
+    assert not any("fewer than 5" in note for note in at.staggered(build(large)).notes)
