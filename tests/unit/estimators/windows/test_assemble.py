@@ -53,6 +53,8 @@ def test_each_window_is_what_it_would_be_alone_over_the_same_units() -> None:
     assert 0 < gap.std_error < both.std_error("effect[window=1]") + both.std_error("effect[window=2]")
     windows = ("window 1 of the follow-up: 3; 6 of the trained adopt only later", "window 2 of the follow-up: 4, 5")
     assert both.notes[1:] == windows
+    late = "6 of the trained adopt after the follow-up has begun"
+    assert pooled.notes[1:] == (f"{late}: the effect is averaged over periods before their own training too",)
     factor = at.attribution_factor(both, part="window=2", draws=99)
     assert factor.share == pytest.approx(parts[1] / both.value("change[window=2]"))
 
