@@ -31,9 +31,10 @@ def pre_trends(evidence: Evidence) -> Finding:
     if shown is None or looked.estimate is None:
         return PRE_TRENDS.skipped(f"{looked.reason}: {ADD}")
     path, found = shown.path, shown.detectable.slope
+    joint = f"joint p = {shown.p_value:.2g}" if shown.df[1] > 0 else "too few clusters for a joint test"
     observed = (
         f"slope {_signed(shown.slope)} a period (SE {shown.slope_error:.3g}), detectable {found:.3g} with probability "
-        f"{shown.power:.0%}, joint p = {shown.p_value:.2g}; events {_minus(path.pre[0])} to {_minus(path.post[-1])}"
+        f"{shown.power:.0%}, {joint}; events {_minus(path.pre[0])} to {_minus(path.post[-1])}"
         + (f" of {looked.name}" if looked.name else "")
     )
     effect = abs(float(path.beta[len(path.pre) :][[event >= 0 for event in path.post]].mean()))

@@ -14,6 +14,7 @@ from attribution.core.terms import part
 from attribution.errors import MethodError
 from attribution.inference.event_path import EventPath, event_path
 from attribution.numerics.honest_power import Detectable, detectable
+from attribution.numerics.variance import wishart_df
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,8 @@ class Pretrends:
 
     `slope` with `slope_error` is the straight line through the reference that fits the pre-periods best;
     `detectable.slope` the one, up or down, under which some pre-period is significant with probability `power`.
-    `statistic` is the Wald statistic over its count: F with `df` degrees of freedom where trends are parallel.
+    `statistic` is the Wald statistic over its count, shrunk for the covariance that is itself estimated: F with `df`
+    degrees of freedom where trends are parallel. The test is undefined (NaN) where there are too few clusters for it.
     """
 
     outcome: str
@@ -84,11 +86,13 @@ class Pretrends:
     @property
     def sentence(self) -> str:
         """Say what the pre-periods could have shown, and what the joint test is as a number."""
+        joint = f"F({self.df[0]:.0f}, {self.df[1]:.3g}) = {self.statistic:.3g}, p = {self.p_value:.3g}"
+        if not self.df[1] > 0:
+            joint = "none, for want of clusters"
         return (
             f"The pre-periods could have shown a slope of at least {self.detectable.slope:.3g} per period with "
             f"probability {self.power:.0%}; a slope of that size would move the average effect by "
-            f"{self.average_bias:.3g}. Joint test of the pre-periods: F({self.df[0]:.0f}, {self.df[1]:.3g}) = "
-            f"{self.statistic:.3g}, p = {self.p_value:.3g}."
+            f"{self.average_bias:.3g}. Joint test of the pre-periods: {joint}."
         )
 
     def __repr__(self) -> str:
@@ -116,7 +120,8 @@ def pretrends(
 
     `estimate` is an event study: terms `effect[event=e]` around one reference period; `window` is the first and last
     event used. A slope is shown when some pre-period coefficient is beyond ± z·SE, z of the two-sided `level`. The
-    joint test is the Wald statistic over its count against F; its second df is the smallest of the coefficients' own.
+    joint test and the slope's standard error count that the covariance of the coefficients is estimated, from few
+    clusters for many of them: Hotelling's F with multivariate Welch–Satterthwaite df.
 
     Raises `MethodError` where there is no pre period, a gap or no reference among the events, a covariance that is
     undefined or singular, and for a power that is reached without any slope.
@@ -130,7 +135,9 @@ def pretrends(
     >>> round(found.slope, 3), round(found.detectable.slope, 3), round(found.p_value, 3)
     (-0.217, 0.416, 0.154)
 
-    Source: Roth (2022), Pretest with caution: event-study estimates after testing for parallel trends, AER: Insights 4.
+    Source: Roth (2022), Pretest with caution: event-study estimates after testing for parallel trends, AER: Insights 4;
+    the joint test: Krishnamoorthy & Yu (2004); the slope's error: Rao (1967), Least squares theory using an estimated
+    dispersion matrix, 5th Berkeley Symposium.
     """
     where = "pretrends"
     for name, value in (("level", level), ("power", power)):
@@ -140,16 +147,28 @@ def pretrends(
     count = len(path.pre)
     found = [estimate.contrast({part("effect", "event", event): 1.0}) for event in (*path.pre, *path.post)]
     beta, sigma, times = path.beta[:count], path.sigma[:count, :count], path.times[:count]
-    statistic = float(beta @ np.linalg.solve(sigma, beta)) / count
-    df = (float(count), min(one.df for one in found[:count]))
+    terms = [estimate.terms.index(part("effect", "event", event)) for event in path.pre]
+    wishart = wishart_df(estimate.covariance[:, terms][:, :, terms], estimate.stratum_df)
+    df = (float(count), wishart - count + 1.0)
+    statistic = float(beta @ np.linalg.solve(sigma, beta)) / count * (df[1] / wishart if df[1] > 0 else np.nan)
     precision = float(times @ np.linalg.solve(sigma, times))
+    # The smallest variance over estimated weights looks smaller than it is, and the weights miss the best ones.
+    flattered = np.nan
+    if wishart > count:
+        flattered = 1.0 if count == 1 else wishart / df[1] * (wishart - 1.0) / (wishart - count)
     notes = []
     if count + 1 < ENOUGH:
         notes.append(f"{count + 1} periods before the start: too few for any claim about trends, {ENOUGH} at least")
-    if df[1] < 30:
-        z, t = float(ndtri((1 + level) / 2)), float(stdtrit(df[1], (1 + level) / 2))
+    if not df[1] > 0:
         notes.append(
-            f"the detectable slope takes z = {z:.3g} for significance; with {df[1]:.3g} degrees of freedom it is "
+            f"there is no joint test: {count} coefficients are too many for {wishart:.3g} degrees of freedom; narrow "
+            "the window to fewer events"
+        )
+    least = min(one.df for one in found[:count])
+    if least < 30:
+        z, t = float(ndtri((1 + level) / 2)), float(stdtrit(least, (1 + level) / 2))
+        notes.append(
+            f"the detectable slope takes z = {z:.3g} for significance; with {least:.3g} degrees of freedom it is "
             f"t = {t:.3g}, and the slope that would be shown is larger"
         )
     return Pretrends(
@@ -161,9 +180,9 @@ def pretrends(
         dfs=tuple(one.df for one in found),
         statistic=statistic,
         df=df,
-        p_value=float(fdtrc(*df, statistic)),
+        p_value=float(fdtrc(*df, statistic)) if df[1] > 0 else np.nan,
         slope=float(times @ np.linalg.solve(sigma, beta)) / precision,
-        slope_error=precision**-0.5,
+        slope_error=(flattered / precision) ** 0.5,
         detectable=detectable(path.sigma, times, path.times[count:], power=power, level=level),
         notes=tuple(notes),
     )
