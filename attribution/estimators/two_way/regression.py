@@ -175,7 +175,9 @@ def reduce_two_way(panel: Panel, shape: Shape, *, leads: bool) -> TwoWay:
         raise MethodError(
             f"unit effects need the same units over time, and this is a {panel.kind}",
             where="Panel.kind",
-            remedy="use staggered, which reads repeated cross-sections",
+            remedy="use trend for one series, or give one row per unit and period"
+            if panel.kind == "series"
+            else "use staggered, which reads repeated cross-sections",
         )
     observations, adopted = panel.observations, panel.units.adopted
     n_units, weight = len(panel.units), panel.weights

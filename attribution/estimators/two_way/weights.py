@@ -67,6 +67,9 @@ class TwoWayWeights:
         columns = {"cohort": self.cohort, "period": self.period, "share": self.share, "weight": self.weight}
         return pd.DataFrame(columns)
 
+    def __repr__(self) -> str:
+        return f"TwoWayWeights(estimate {self.estimate:.5g}: {self.sentence})"
+
     def _repr_html_(self) -> str:
         from attribution.core.display import table_html
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import attribution as at
+from attribution.errors import MethodError
 from attribution.estimators.twfe import twfe
 from attribution.estimators.two_way.weights import twfe_weights
 
@@ -118,3 +119,16 @@ def test_the_record_shows_itself() -> None:
     assert "negative weight" in found.sentence
     assert found.sum_negative < 0 < found.share_negative
     assert found._repr_html_().count("<tr>") == 1 + len(found.weight)
+
+
+def test_it_is_short_in_a_console() -> None:
+    found = twfe_weights(build(rollout()))
+    assert repr(found) == f"TwoWayWeights(estimate {found.estimate:.5g}: {found.sentence})"
+
+
+def test_a_series_is_sent_to_trend() -> None:
+    frame = pd.DataFrame({"month": range(9), "kpi": np.arange(9.0) % 4, "start": 5})
+    series = at.Panel.from_frame(frame, period="month", outcome="kpi", adopted="start", kind="series")
+    with pytest.raises(MethodError) as error:
+        twfe_weights(series)
+    assert "use trend" in error.value.remedy
