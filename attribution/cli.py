@@ -94,10 +94,14 @@ def check(design: Design, as_of: AsOf = None) -> None:
     """Review a design: every rule with its status, observed value, threshold and remedy."""
     from attribution.design.load import load_design
     from attribution.study.review import review
+    from attribution.study.sources import data_path
 
     study = load_design(design)
     findings = review(study, as_of=_date(as_of))
     _say(f"{study.study.title}: {len(findings)} rules")
+    path = data_path(study)
+    if path is not None and not path.exists():
+        _say(f"There is no file {path} yet: the design alone is reviewed.")
     _print_findings(findings)
     _finish(findings)
 

@@ -108,7 +108,8 @@ def staggered(
         entering = np.zeros(len(panel.units), dtype=bool)
         entering[prepared.reduced.member] = True
         design, _ = covariate_matrix(panel, covariates, entering)
-        model = adjust_cells(prepared, design, adjust)
+        names = tuple(panel.periods.text(code) for code in range(len(panel.periods)))
+        model = adjust_cells(prepared, design, adjust, period_names=names)
     return rollout(
         panel,
         method="staggered",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
 from attribution.core.finding import Finding
+from attribution.finance.benefits import PRICED
 from attribution.inference.takers import TAKE_UP, effect_on_takers
 from attribution.report import words
 from attribution.report.format import between, capital, money, number, percent, signed, signed_percent
@@ -95,7 +96,7 @@ def verdict_of(result: StudyResult) -> Verdict:
     if result.linked.too_early:
         return "too_early"
     estimate = result.estimate
-    if "effect" not in estimate.terms:
+    if "effect" not in estimate.terms or estimate.estimand not in PRICED:
         return "cannot_tell"
     worst, best = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
     smallest = words.primary_kpi(result).minimum_worthwhile_effect

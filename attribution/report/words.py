@@ -9,6 +9,7 @@ from attribution.balance import ROLLOUTS
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
+from attribution.finance.benefits import PRICED
 from attribution.inference.factor import AttributionFactor
 from attribution.report.format import between, capital, nth, number, percent, plural, signed, signed_percent
 from attribution.study.link import FIRST_CLAIM_DAY
@@ -228,6 +229,11 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
         return f"{capital(kpi)} {verb} where people were trained ({_ends(estimate, 'change', level)}); {why}."
     if estimate.interval(level).kind != "bounded":
         return f"We cannot tell what {program} did to {kpi}: these data do not show how uncertain the estimate is."
+    if estimate.estimand not in PRICED:
+        return (
+            f"We cannot tell what {program} did to {kpi}: the primary analysis also compares with people already "
+            "trained, and can have another sign than every effect."
+        )
     amount, ends = _amount(estimate, "effect", unit), _ends(estimate, "effect", level)
     said = comparison(estimate)
     kpi += said.whose

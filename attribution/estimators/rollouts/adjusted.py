@@ -93,7 +93,7 @@ class Adjusted:
         return out
 
 
-def adjust_cells(prepared: Prepared, design: Floats, adjust: Adjust) -> Adjusted:
+def adjust_cells(prepared: Prepared, design: Floats, adjust: Adjust, *, period_names: tuple[str, ...]) -> Adjusted:
     """Return adjusted cells; `design[n_units, k]` holds the covariates, the intercept first.
 
     Raises `MethodError`, with the cohort and period, where a comparison has no fit.
@@ -113,7 +113,7 @@ def adjust_cells(prepared: Prepared, design: Floats, adjust: Adjust) -> Adjusted
             else:
                 pair = panel_pair(trained, design[rows], weight[rows], adjust)
         except FitError as error:
-            raise _no_fit(prepared.cells, mine, error, adjust) from error
+            raise _no_fit(prepared.cells, period_names, mine, error, adjust) from error
         one = Comparison(mine, pair, rows, prepared.cells.base[mine], prepared.cells.time[mine], after)
         att, influence = pair.influence(one.outcome(kpi))
         effect[0, mine] = att
@@ -158,17 +158,18 @@ def _comparisons(prepared: Prepared) -> Iterator[tuple[Codes, Codes, Mask, Mask 
         yield mine, rows, label[rows] == cohort, after
 
 
-def _no_fit(cells: Cells, mine: Codes, error: FitError, adjust: str) -> MethodError:
+def _no_fit(cells: Cells, period_names: tuple[str, ...], mine: Codes, error: FitError, adjust: str) -> MethodError:
     reasons = {
         "separated": "the covariates separate trained from controls: some propensities are 0 or 1",
         "singular": "the covariates are linearly dependent among the units of a comparison",
         "empty arm": "one arm of a comparison has no unit",
     }
-    cohort = cells.names[int(cells.cohort[mine[0]])]
+    cohort, times = cells.names[int(cells.cohort[mine[0]])], [period_names[int(one)] for one in cells.time[mine]]
+    when = times[0] if len(times) == 1 else f"{times[0]} to {times[-1]}"
+    other = ", or adjust='regression' where the controls cover the trained's values" if adjust != "regression" else ""
     return MethodError(
-        f"{reasons.get(error.reason, f'the {adjust} fit did not converge')} (cohort {cohort}, "
-        f"{len(mine)} cell{'s' if len(mine) != 1 else ''})",
+        f"{reasons.get(error.reason, f'the {adjust} fit did not converge')} (cohort {cohort}, {when})",
         where=f"adjust = {adjust!r}",
-        remedy="leave out or coarsen covariates that a cohort shares entirely, or adjust='regression' "
-        "where the controls cover the trained's values",
+        remedy="leave out or coarsen covariates that the few of a cohort or of its comparison share, end the follow-up "
+        f"before too few are left to compare with{other}",
     )

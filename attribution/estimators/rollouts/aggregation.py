@@ -105,24 +105,30 @@ class Aggregate:
 
     def terms(self, values: CellValues) -> Floats:
         """Return the aggregated terms of cell values."""
-        valid = np.isfinite(values.effect) & np.isfinite(values.change)
+        failed = np.zeros_like(values.change, dtype=bool) if values.failed is None else values.failed
+        valid = (np.isfinite(values.effect) | failed) & np.isfinite(values.change)
+        fitted = np.where(failed, 0.0, values.effect)
         mass = np.where(valid, values.mass[:, self.cohort], 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             size = mass @ self.sets.weights.T
-            if values.failed is not None:
-                # A side that is empty leaves the cell out; a fit that does not exist says nothing of the cell.
-                size[values.failed.astype(float) @ self.sets.weights.T > 0] = np.nan
+            # A side that is empty leaves the cell out; a fit that does not exist says nothing of the cell.
+            unfit = failed.astype(float) @ self.sets.weights.T > 0
 
             def average(cells: Floats) -> Floats:
                 found = (mass * np.where(valid, cells, 0.0)) @ self.sets.weights.T / size
                 return np.concatenate([found, self._means(found)], axis=1) if len(self.sets.means) else found
 
-            effect, change = average(values.effect), average(values.change)
+            change = average(values.change)
+            effect = average(fitted)
             level = (mass * np.where(valid, values.level, 0.0)) @ self.sets.weights[0] / size[:, 0]
+        effect[:, : unfit.shape[1]][unfit] = np.nan
+        if len(self.sets.means):
+            effect[:, unfit.shape[1] :][(unfit.astype(float) @ self.sets.means.T) > 0] = np.nan
         plain = np.stack([effect[:, 0], change[:, 0], change[:, 0] - effect[:, 0], level - effect[:, 0]], axis=1)
         parts = np.concatenate([effect[:, 1:], change[:, 1:][:, self.sets.changes[1:]]], axis=1)
         found = np.concatenate([plain, parts], axis=1)
-        found[np.isnan(plain).any(axis=1)] = np.nan
+        # Without a cell there is nothing; without a fit there still is the change that everybody saw.
+        found[np.isnan(change[:, 0])] = np.nan
         return found
 
     def _means(self, averages: Floats) -> Floats:

@@ -76,11 +76,13 @@ class Rollout:
         by_cluster = cluster_sums(influence, clusters, len(strata.code))
         layers = self._layers(replay, values, by_cluster)
         notes = self.notes
+        if self.lone_arm:
+            notes = (*notes, "an arm is one cluster: there is no standard error; for a single site see synthetic")
         if not (self.lone_arm or np.isfinite(layers.covariance[:, 0, 0]).all()):
             notes = (
                 *notes,
-                "the standard error is undefined: without one of the clusters a comparison has no fit; use fewer or "
-                "coarser covariates, adjust='regression', or variance='CR1'",
+                "the standard error of the effect is undefined: without one of the clusters a comparison has no fit; "
+                "use variance='CR1', which needs no refit, or fewer or coarser covariates",
             )
         return Estimate(
             method=self.method,

@@ -194,6 +194,9 @@ def test_two_way_fixed_effects_as_primary_make_a_page_with_a_failed_gate(over_ti
     result = over_time("rollout", {"analysis.0.method": "twfe"})
     claim, page = compile_claim(result), _page(result)
     assert claim.grade == "C"
+    assert claim.verdict == "cannot_tell"
+    assert claim.sentence.startswith("We cannot tell what")
+    assert "another sign than every effect" in claim.sentence
     assert "units already trained serve as controls" in " ".join(claim.banner)
     assert claim.tiles[0].headline.shown == "Not estimated"
     assert not math.isfinite(result.factor.share)
