@@ -39,13 +39,15 @@ def reference() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def reference_data() -> Callable[[str], pd.DataFrame]:
+def reference_file() -> Callable[[str], Path]:
+    """Return a finder of the reference data's files."""
+    return lambda name: _need(REFERENCE / "data" / name)
+
+
+@pytest.fixture(scope="session")
+def reference_data(reference_file: Callable[[str], Path]) -> Callable[[str], pd.DataFrame]:
     """Return a reader of the reference data: `reference_data("jtrain.csv")` is a fresh DataFrame."""
-
-    def read(name: str) -> pd.DataFrame:
-        return pd.read_csv(_need(REFERENCE / "data" / name))
-
-    return read
+    return lambda name: pd.read_csv(reference_file(name))
 
 
 MONTHS = tuple(month.strftime("%Y-%m") for month in pd.period_range("2025-11", "2026-05", freq="M"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -218,28 +218,14 @@ class Estimate:
         for column, parts in enumerate(weights.values()):
             for term, weight in parts.items():
                 matrix[self._index(term), column] = weight
-        return Estimate(
-            method=self.method,
-            estimand=self.estimand,
-            outcome=self.outcome,
+        return replace(
+            self,
             terms=tuple(weights),
             values=combined(self.values[None], matrix)[0],
             influence=self.influence @ matrix,
-            rows=self.rows,
-            clusters=self.clusters,
-            strata=self.strata,
-            stratum_names=self.stratum_names,
             covariance=np.stack([combined(combined(one, matrix).T, matrix) for one in self.covariance]),
-            stratum_df=self.stratum_df,
-            variance=self.variance,
-            n=self.n,
-            direction=self.direction,
-            scale=self.scale,
-            outcome_range=self.outcome_range,
             replay=None if self.replay is None else Combined(self.replay, matrix),
-            no_replay=self.no_replay,
-            notes=self.notes,
-            adjusted=self.adjusted,
+            source=None,
         )
 
     def percent(self, level: float = 0.95, *, term: str | None = None) -> Percent:

@@ -53,6 +53,7 @@ def main(packages: list[str], tasks: Mapping[str, Task]) -> None:
     parser.add_argument("--data", required=True, type=Path)
     asked = parser.parse_args()
     stay_within_memory()
+    # A package may warn of its own dependencies at every call: printing that is not what is timed.
     warnings.simplefilter("ignore")
 
     # What a package prints goes nowhere; the lines of JSON go to the real standard output.

@@ -74,7 +74,7 @@ def _panel(kind: str) -> at.Panel:
         assigned="assigned" if kind == "as assigned" else None,
         covariates=[] if single else ["age"],
         groups=[] if single else ["team"],
-        kind=kind if kind in ("series", "repeated_cross_sections") else "panel",  # type: ignore[arg-type]
+        kind=kind if kind in ("series", "repeated_cross_sections") else "panel",
     )
 
 

@@ -159,12 +159,9 @@ BENZARTI_RELATIVE = (0.07055244362, 0.3184394077)
 
 
 @pytest.fixture(scope="module")
-def benzarti() -> EventStudy:
+def benzarti(reference_file: Callable[[str], Path]) -> EventStudy:
     """Return the event study of Benzarti & Carloni that ships with HonestDiD, for its first post period."""
-    path = Path(__file__).resolve().parents[3] / "shared" / "reference" / "data" / "honestdid_BCdata.json"
-    if not path.is_file():
-        pytest.skip("needs honestdid_BCdata.json of the reference data, kept beside the checkout and not copied")
-    data = json.loads(path.read_text(encoding="utf-8"))
+    data = json.loads(reference_file("honestdid_BCdata.json").read_text(encoding="utf-8"))
     return EventStudy(np.array(data["betahat"]), np.array(data["sigma"]), 4, np.array([1.0, 0, 0, 0]))
 
 

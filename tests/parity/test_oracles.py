@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -185,14 +184,12 @@ def test_percentile_and_bca_are_near_those_of_scipy() -> None:
     change = rng.gamma(2.0, 1.0, 40)
     estimate = at.prepost(build(long(change, np.ones(40), rng)), baseline=[0], followup=[1])
     draws = bootstrap(estimate, draws=100_000, seed=4, workers=2).term("change")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        oracle = {
-            method: stats.bootstrap(
-                (change,), np.mean, n_resamples=100_000, method=method, rng=np.random.default_rng(5), batch=5_000
-            ).confidence_interval
-            for method in ("percentile", "BCa")
-        }
+    oracle = {
+        method: stats.bootstrap(
+            (change,), np.mean, n_resamples=100_000, method=method, rng=np.random.default_rng(5), batch=5_000
+        ).confidence_interval
+        for method in ("percentile", "BCa")
+    }
     ends = quantiles(draws, np.array([0.025, 0.975]))
     corrected = bca(draws, estimate.value("change"), estimate.cluster_influence()[:, 0], 0.95)
     for (low, high), expected in (

@@ -61,7 +61,7 @@ def estimate_of(name: str, reader: Reader) -> Estimate:
         controls="not_yet" if "notyet" in name else "never",
         covariates=["lpop"] if "_lpop_" in name else [],
         adjust=ADJUST[rule],
-        aggregate=kind,  # type: ignore[arg-type]  # a literal, from the table above
+        aggregate=kind,  # a literal, from the table above
         unbalanced="rows",
         variance="CR0",
     )
@@ -140,7 +140,7 @@ def test_an_aggregation_needs_no_refit(reference_data: Reader) -> None:
     by_event = at.staggered(panel, covariates=["lpop"], variance="CR0")
     for kind in ("group", "calendar", "simple", "cells"):
         again = by_event.aggregate(kind)
-        fitted = at.staggered(panel, covariates=["lpop"], aggregate=kind, variance="CR0")  # type: ignore[arg-type]
+        fitted = at.staggered(panel, covariates=["lpop"], aggregate=kind, variance="CR0")
         assert again.tidy(hidden=True).equals(fitted.tidy(hidden=True))
     assert by_event.value("effect") == by_event.aggregate("group").value("effect")
 

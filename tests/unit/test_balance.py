@@ -104,7 +104,7 @@ def _waves(kind: str = "panel") -> at.Panel:
         outcome="kpi",
         adopted="start",
         covariates=["age"],
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
     )
 
 

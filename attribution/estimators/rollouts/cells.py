@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -150,17 +150,14 @@ def plan_cells(
 
 def keep_cells(cells: Cells, keep: Mask) -> Cells:
     """Return the plan with some of its cells."""
-    return Cells(
-        adoption=cells.adoption,
-        names=cells.names,
-        label=cells.label,
+    return replace(
+        cells,
         cohort=cells.cohort[keep],
         time=cells.time[keep],
         base=cells.base[keep],
         pool=cells.pool[keep],
         event=cells.event[keep],
         post=cells.post[keep],
-        clock=cells.clock,
         lacking=(*cells.lacking, *zip(cells.cohort[~keep].tolist(), cells.time[~keep].tolist(), strict=True)),
     )
 

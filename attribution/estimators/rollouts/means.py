@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,18 @@ class CellValues:
     level: Floats
     mass: Floats
     failed: Mask | None = None
+
+
+def joined(blocks: Sequence[CellValues]) -> CellValues:
+    """Return the values of blocks of draws as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return CellValues(
+        np.concatenate([one.effect for one in blocks]),
+        np.concatenate([one.change for one in blocks]),
+        np.concatenate([one.level for one in blocks]),
+        np.concatenate([one.mass for one in blocks]),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,22 +80,19 @@ class CellMeans:
         weights = np.asarray(weights, dtype=float)
         n_cohorts, width = len(self.bounds) - 1, self.sums.shape[1]
         step = max(1, CHUNK // (n_cohorts * width))
-        parts = [self._block(weights[start : start + step]) for start in range(0, len(weights), step)]
-        if len(parts) == 1:
-            return parts[0]
-        return CellValues(
-            np.concatenate([part.effect for part in parts]),
-            np.concatenate([part.change for part in parts]),
-            np.concatenate([part.level for part in parts]),
-            np.concatenate([part.mass for part in parts]),
-        )
+        return joined([self._block(weights[start : start + step]) for start in range(0, len(weights), step)])
 
-    def _block(self, weights: Floats) -> CellValues:
-        n_cohorts, width = len(self.bounds) - 1, self.sums.shape[1]
-        totals = np.empty((len(weights), n_cohorts, width))
+    def totals(self, weights: Floats) -> Floats:
+        """Return the sums of each cohort, `[n_draws, n_cohorts, n_columns]`."""
+        n_cohorts = len(self.bounds) - 1
+        found = np.empty((len(weights), n_cohorts, self.sums.shape[1]))
         for one in range(n_cohorts):
             segment = slice(self.bounds[one], self.bounds[one + 1])
-            totals[:, one] = weights[:, self.cluster[segment]] @ self.sums[segment]
+            found[:, one] = weights[:, self.cluster[segment]] @ self.sums[segment]
+        return found
+
+    def _block(self, weights: Floats) -> CellValues:
+        totals = self.totals(weights)
         layout, own = self.layout, self.cohort
         with np.errstate(invalid="ignore", divide="ignore"):
             change = totals[:, own, layout.plus] / totals[:, own, layout.mass_plus]
@@ -140,7 +150,7 @@ class Reduction:
         influence of a mean is w(x − mean)/Σw for each of its units, so one matrix product per cohort serves all.
         """
         means, layout = self.map, self.map.layout
-        ones = _totals(means, np.ones((1, self.n_clusters)))[0]
+        ones = means.totals(np.ones((1, self.n_clusters)))[0]
         pooled = means.pool.astype(float) @ ones
         out = np.zeros((self.n_units, effect.shape[1]))
         cells = np.arange(len(means.cohort))
@@ -179,15 +189,6 @@ class Reduction:
             factor[0] += mass[one]
             out[self.member[inside]] = self.weight[inside, None] * (self.columns[inside] @ factor)
         return out
-
-
-def _totals(means: CellMeans, weights: Floats) -> Floats:
-    n_cohorts = len(means.bounds) - 1
-    totals = np.empty((len(weights), n_cohorts, means.sums.shape[1]))
-    for one in range(n_cohorts):
-        segment = slice(means.bounds[one], means.bounds[one + 1])
-        totals[:, one] = weights[:, means.cluster[segment]] @ means.sums[segment]
-    return totals
 
 
 def reduce_cells(

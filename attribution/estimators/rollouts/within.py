@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from attribution.errors import MethodError
 from attribution.estimators.rollouts.cells import Cells
-from attribution.estimators.rollouts.means import CellValues
+from attribution.estimators.rollouts.means import CellValues, joined
 from attribution.estimators.rollouts.reduction import Prepared
 
 Floats = NDArray[np.float64]
@@ -48,13 +48,7 @@ class WithinMap:
         weights = np.asarray(weights, dtype=float)
         n_periods = self.right.shape[1]
         step = max(1, 2_000_000 // n_periods**2)
-        blocks = [self._block(weights[start : start + step]) for start in range(0, len(weights), step)]
-        return CellValues(
-            np.concatenate([one.effect for one in blocks]),
-            np.concatenate([one.change for one in blocks]),
-            np.concatenate([one.level for one in blocks]),
-            np.concatenate([one.mass for one in blocks]),
-        )
+        return joined([self._block(weights[start : start + step]) for start in range(0, len(weights), step)])
 
     def _block(self, weights: Floats) -> CellValues:
         n_draws, n_cells, n_cohorts = len(weights), len(self.cohort), len(self.bounds) - 1
@@ -64,7 +58,7 @@ class WithinMap:
             segment = slice(self.bounds[one], self.bounds[one + 1])
             if segment.start == segment.stop:
                 continue
-            fit = fit_periods(weights[:, self.cluster[segment]], *self._sums(segment))
+            fit = fit_periods(weights[:, self.cluster[segment]], self.tables[segment], self.right[segment])
             own = weights[:, self.cluster[segment]] @ self.own[segment]
             mass[:, one] = own[:, 0]
             mine = np.flatnonzero(self.cohort == one)
@@ -75,9 +69,6 @@ class WithinMap:
             theirs = np.flatnonzero(self.pool[:, one])
             compared[:, theirs] = fit.difference(self.time[theirs], self.base[theirs])
         return CellValues(change - compared, change, level, mass)
-
-    def _sums(self, segment: slice) -> tuple[Floats, Floats]:
-        return self.tables[segment], self.right[segment]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

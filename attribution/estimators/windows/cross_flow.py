@@ -9,7 +9,7 @@ from attribution.core.flow import ArmCount, Coverage, Flow, left_out_by_reason
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.windows.cross_sections import CrossReduction
-from attribution.estimators.windows.flow import adopted_between, arm_reasons, later_adopters, span, why_empty
+from attribution.estimators.windows.flow import arm_reasons, flow_of, span, why_empty
 from attribution.estimators.windows.reduce import ARM_NAMES
 
 
@@ -44,16 +44,15 @@ def cross_flow(
                     where=f"baseline {span(panel, before)}, follow-up {span(panel, after)}",
                     remedy=f"{why_empty(left_out)}; choose other windows or add {missing}",
                 )
-    return Flow(
-        trained=_arm_count(reduced, 0),
-        control=_arm_count(reduced, 1) if reduced.n_arms > 1 else ArmCount(0, 0, 0, 0.0),
-        left_out=tuple(left_out),
-        baseline=tuple(panel.periods.text(int(code)) for code in before.codes),
-        followup=tuple(panel.periods.text(int(code)) for code in after.codes),
-        trained_in_window=adopted_between(panel, before, after),
+    return flow_of(
+        panel,
+        reduced.entering,
+        arms,
+        before,
+        after,
+        counts=tuple(_arm_count(reduced, index) for index in range(reduced.n_arms)),
+        left_out=left_out,
         coverage=_coverage(panel, reduced, arms),
-        later=later_adopters(panel, reduced.entering, arms),
-        unit=panel.columns.unit,
         exposure=tuple(int(count) for count in reduced.observed[0, after.codes]),
     )
 

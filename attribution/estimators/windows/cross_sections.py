@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attribution.core.arms import LEFT_OUT, TRAINED, Arms, Window
 from attribution.core.panel import Panel
-from attribution.estimators.windows.reduce import cluster_columns, outcome_range
+from attribution.estimators.windows.reduce import cluster_columns, outcome_range, terms_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -31,10 +31,7 @@ class CrossMap:
 
     def __call__(self, weights: Floats) -> Floats:
         """Return the terms for each row of weights; a row that empties an arm in some window is NaN."""
-        levels, _ = self.levels(weights)
-        values = levels @ self.matrix + self.center
-        values[np.isnan(values).any(axis=1)] = np.nan
-        return values
+        return terms_of(self.levels(weights)[0], self.matrix, self.center)
 
     def levels(self, weights: Floats) -> tuple[Floats, tuple[Floats, ...]]:
         """Return the levels `[n_draws, n_arms·n_windows]`; a cross-section has no deviations to take out."""

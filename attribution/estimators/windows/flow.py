@@ -59,16 +59,35 @@ def window_flow(
                 where=f"baseline {span(panel, before)}, follow-up {span(panel, after)}",
                 remedy=f"{why_empty(left_out)}; choose other windows or add {name} units",
             )
+    counts = tuple(_arm_count(reduced, index) for index in range(reduced.n_arms))
+    coverage = _coverage(panel, reduced, arms)
+    return flow_of(panel, reduced.entering, arms, before, after, counts=counts, left_out=left_out, coverage=coverage)
+
+
+def flow_of(
+    panel: Panel,
+    entering: Mask,
+    arms: Arms,
+    before: Window,
+    after: Window,
+    *,
+    counts: tuple[ArmCount, ...],
+    left_out: list[LeftOut],
+    coverage: Coverage,
+    exposure: tuple[int, ...] = (),
+) -> Flow:
+    """Return the flow of two windows; `counts` are those of the trained and, where there is a comparison, of it."""
     return Flow(
-        trained=_arm_count(reduced, 0),
-        control=_arm_count(reduced, 1) if reduced.n_arms > 1 else ArmCount(0, 0, 0, 0.0),
+        trained=counts[0],
+        control=counts[1] if len(counts) > 1 else ArmCount(0, 0, 0, 0.0),
         left_out=tuple(left_out),
         baseline=tuple(panel.periods.text(int(code)) for code in before.codes),
         followup=tuple(panel.periods.text(int(code)) for code in after.codes),
         trained_in_window=adopted_between(panel, before, after),
-        coverage=_coverage(panel, reduced, arms),
-        later=later_adopters(panel, reduced.entering, arms),
+        coverage=coverage,
+        later=later_adopters(panel, entering, arms),
         unit=panel.columns.unit,
+        exposure=exposure,
     )
 
 

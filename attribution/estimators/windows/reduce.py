@@ -22,6 +22,13 @@ Bools = NDArray[np.bool_]
 ARM_NAMES = ("trained", "control")
 
 
+def terms_of(levels: Floats, matrix: Floats, center: Floats) -> Floats:
+    """Return the terms of levels `[n_draws, n_levels]`; a row with a level that does not exist is NaN."""
+    values = levels @ matrix + center
+    values[np.isnan(values).any(axis=1)] = np.nan
+    return np.asarray(values)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowMap:
     """Per-cluster sums `[n_clusters, k]` and how terms follow from them; small, picklable, without the data.
@@ -40,10 +47,7 @@ class WindowMap:
 
     def __call__(self, weights: Floats) -> Floats:
         """Return the terms for each row of weights; a row that empties an arm is NaN."""
-        levels, _ = self.levels(weights)
-        values = levels @ self.matrix + self.center
-        values[np.isnan(values).any(axis=1)] = np.nan
-        return values
+        return terms_of(self.levels(weights)[0], self.matrix, self.center)
 
     def levels(self, weights: Floats) -> tuple[Floats, tuple[Floats, ...]]:
         """Return the levels `[n_draws, n_arms·n_windows]` and each window's deviations `[n_draws, n_periods]`."""

@@ -169,7 +169,7 @@ def test_two_ways_to_write_one_adoption_do_not_vary() -> None:
 def test_trained_means_adoption_at_the_first_one(dtype: str) -> None:
     frame = frame_of([None] * 5)
     frame["grant"] = [0, 0, 0, 1, 1, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1]
-    frame["grant"] = frame["grant"].astype("bool" if dtype == "boolean" else "int64").astype(dtype)  # type: ignore[call-overload]
+    frame["grant"] = frame["grant"].astype("bool" if dtype == "boolean" else "int64").astype(dtype)
     for order in (slice(None), slice(None, None, -1)):
         panel = read(frame.iloc[order], trained="grant")
         assert list(panel.units.adopted) == [NEVER, 0, 1, 2, 0]

@@ -36,7 +36,7 @@ def make(
         period="t",
         outcome=outcome,
         adopted="start",
-        scale=scale,  # type: ignore[arg-type]
+        scale=scale,
         cluster="team" if cluster else None,
     )
 

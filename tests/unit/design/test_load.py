@@ -53,9 +53,9 @@ def test_a_sound_design_is_loaded_with_defaults(load: Load, tmp_path: Path) -> N
 def test_a_design_is_frozen_and_pickles(load: Load) -> None:
     design = load()
     with pytest.raises(ValidationError, match="frozen"):
-        design.study = design.study  # type: ignore[misc]
+        design.study = design.study
     with pytest.raises(ValidationError, match="frozen"):
-        design.timing.washout = 3  # type: ignore[misc]
+        design.timing.washout = 3
     assert pickle.loads(pickle.dumps(design)) == design
 
 

@@ -35,7 +35,7 @@ def made_up(
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("made_up_methods")
-    module.made_up = made_up  # type: ignore[attr-defined]
+    module.made_up = made_up
     monkeypatch.setitem(sys.modules, "made_up_methods", module)
     monkeypatch.setattr(registry, "ESTIMATORS", {**registry.ESTIMATORS, "made_up": "made_up_methods:made_up"})
 

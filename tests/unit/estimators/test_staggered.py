@@ -233,7 +233,7 @@ def test_covariates_adjust_for_paths_that_differ_by_them() -> None:
     panel = build(frame, covariates=["skill"])
     assert at.staggered(panel).value("effect") > 2.5
     for rule in ("doubly_robust", "doubly_robust_improved", "regression", "ipw"):
-        estimate = at.staggered(panel, covariates=["skill"], adjust=rule)  # type: ignore[arg-type]
+        estimate = at.staggered(panel, covariates=["skill"], adjust=rule)
         assert abs(estimate.value("effect") - 2.0) < 4 * estimate.std_error("effect"), rule
         assert estimate.value("change") == at.staggered(panel).value("change")
 
@@ -327,7 +327,7 @@ def test_with_the_sizes_given_the_jackknife_agrees_with_the_bootstrap_within_coh
     assert default.std_error("effect") > 2 * given.std_error("effect")
     # With two arms and one date the strata have nothing to shift: both are the same number.
     plain = build(frame[frame["start"] != 4])
-    both = [at.staggered(plain, variance=kind, aggregate="simple") for kind in ("default", "sizes_given")]  # type: ignore[arg-type]
+    both = [at.staggered(plain, variance=kind, aggregate="simple") for kind in ("default", "sizes_given")]
     assert both[0].std_error("effect") == pytest.approx(both[1].std_error("effect"), rel=1e-9)
 
 

@@ -342,7 +342,7 @@ def test_the_named_variances_leave_the_values_alone() -> None:
     made = series(noisy())
     default = trend(made, baseline=BEFORE, followup=AFTER)
     for name in ("classical", "newey_west"):
-        named: Estimate = trend(made, baseline=BEFORE, followup=AFTER, variance=name)  # type: ignore[arg-type]
+        named: Estimate = trend(made, baseline=BEFORE, followup=AFTER, variance=name)
         assert named.variance == name
         assert named.values == pytest.approx(default.values[:-1], rel=1e-12)
         assert "autocorrelation" not in named.terms

@@ -90,7 +90,7 @@ def test_multiples_give_one_critical_value_and_errors_from_quartiles(
 def test_the_same_seed_gives_the_same_band(by_cohort: Callable[..., Estimate]) -> None:
     estimate = by_cohort(COHORTS, CONTROL)
     for method in ("default", "multiplier"):
-        one, two, other = (simultaneous(estimate, "group", method=method, seed=seed) for seed in (1, 1, 2))  # type: ignore[arg-type]
+        one, two, other = (simultaneous(estimate, "group", method=method, seed=seed) for seed in (1, 1, 2))
         assert one.equals(two)
         assert not one.equals(other)
 
@@ -111,7 +111,7 @@ def test_what_is_refused(by_cohort: Callable[..., Estimate]) -> None:
     with pytest.raises(MethodError, match="level is 95"):
         simultaneous(estimate, "group", level=95)
     with pytest.raises(MethodError, match="method is 'boot'"):
-        simultaneous(estimate, "group", method="boot")  # type: ignore[arg-type]
+        simultaneous(estimate, "group", method="boot")
     with pytest.raises(MethodError, match="draws is 0"):
         simultaneous(estimate, "group", draws=0)
     matched = replace(estimate, replay=None, no_replay="matching with replacement")

@@ -52,7 +52,7 @@ def test_counts_that_are_none_are_refused(estimate: Estimate, option: str, value
 
 
 def test_numpy_integers_are_counts(estimate: Estimate) -> None:
-    assert len(at.bootstrap(estimate, draws=np.int64(12), seed=np.int64(1))) == 12  # type: ignore[arg-type]
+    assert len(at.bootstrap(estimate, draws=np.int64(12), seed=np.int64(1))) == 12
 
 
 def test_the_bootstrap_resamples_within_arms(estimate: Estimate) -> None:
@@ -98,7 +98,7 @@ def test_multiples_take_their_distribution(estimate: Estimate) -> None:
 @pytest.mark.parametrize(("option", "known"), [("kind", "multinomial, bayesian"), ("multiplier", "rademacher, mammen")])
 def test_an_unknown_kind_is_refused(estimate: Estimate, option: str, known: str) -> None:
     with pytest.raises(MethodError, match=f"{option} is 'wild'") as error:
-        at.bootstrap(estimate, **{option: "wild"})  # type: ignore[arg-type]
+        at.bootstrap(estimate, **{option: "wild"})
     assert known in error.value.remedy
 
 
@@ -161,7 +161,7 @@ def test_failed_draws_are_counted_whatever_their_parts(by_cohort: Callable[..., 
     estimate = by_cohort([[6.0, 5.5], [9.0, 8.0]], [2.0, 2.6])
 
     def emptied(weights: Any) -> Any:
-        values = estimate.replay(weights)  # type: ignore[misc]
+        values = estimate.replay(weights)
         values[::4, :3] = np.nan
         return values
 

@@ -8,30 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import attribution as at
-from attribution.core.estimate import Estimate
 from attribution.errors import MethodError
 from attribution.inference.event_path import event_path
-
-
-def event_study(values: Mapping[object, float], sigma: np.ndarray, df: float = 40.0) -> Estimate:
-    """Return an estimate with effects by event time, these values and this covariance."""
-    panel = at.Panel.from_frame(
-        at.dataset("jobtraining"), unit="fcode", period="year", outcome="lscrap", trained="grant"
-    )
-    base = at.did(panel, baseline=[1987], followup=[1988])
-    terms = tuple(f"effect[event={event}]" for event in values)
-    return replace(
-        base,
-        terms=terms,
-        values=np.array(list(values.values()), dtype=float),
-        influence=np.zeros((len(base.influence), len(terms))),
-        covariance=np.asarray(sigma, dtype=float)[None],
-        stratum_df=np.array([df]),
-        replay=None,
-        no_replay="made by hand",
-    )
-
+from tests.unit.inference.paths import event_study
 
 FULL = {-3: 0.1, -2: -0.2, 0: 1.0, 1: 1.5}
 
@@ -109,4 +88,4 @@ def test_what_is_asked_wrongly_is_refused() -> None:
     with pytest.raises(MethodError, match="no events in the window 5 to 9"):
         event_path(estimate, (5, 9))
     with pytest.raises(MethodError, match="estimate is a int"):
-        event_path(7)  # type: ignore[arg-type]
+        event_path(7)

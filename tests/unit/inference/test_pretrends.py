@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,31 +9,11 @@ import pytest
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
 
-import attribution as at
 from attribution.core.estimate import Estimate
 from attribution.errors import MethodError
 from attribution.inference.pretrends import pretrends
 from attribution.numerics.honest_power import detectable
-
-
-def event_study(values: Mapping[object, float], sigma: np.ndarray, df: float = 40.0) -> Estimate:
-    """Return an estimate with effects by event time, these values and this covariance."""
-    panel = at.Panel.from_frame(
-        at.dataset("jobtraining"), unit="fcode", period="year", outcome="lscrap", trained="grant"
-    )
-    base = at.did(panel, baseline=[1987], followup=[1988])
-    terms = tuple(f"effect[event={event}]" for event in values)
-    return replace(
-        base,
-        terms=terms,
-        values=np.array(list(values.values()), dtype=float),
-        influence=np.zeros((len(base.influence), len(terms))),
-        covariance=np.asarray(sigma, dtype=float)[None],
-        stratum_df=np.array([df]),
-        replay=None,
-        no_replay="made by hand",
-    )
-
+from tests.unit.inference.paths import event_study
 
 VALUES = {-4: 0.02, -3: -0.10, -2: 0.05, 0: 0.9, 1: 1.2}
 SIGMA = 0.01 * (0.5 + 0.5 * np.eye(5))
@@ -134,4 +113,4 @@ def test_too_few_periods_or_clusters_are_said() -> None:
 @pytest.mark.parametrize("options", [{"power": 1.0}, {"power": 0.0}, {"level": 0.0}, {"power": 0.1}])
 def test_what_is_asked_wrongly_is_refused(estimate: Estimate, options: dict[str, float]) -> None:
     with pytest.raises(MethodError, match=r"power|level"):
-        pretrends(estimate, **options)  # type: ignore[arg-type]
+        pretrends(estimate, **options)

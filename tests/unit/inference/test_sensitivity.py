@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-import attribution as at
 from attribution.core.estimate import Estimate
 from attribution.errors import MethodError
 from attribution.inference.sensitivity import trend_sensitivity
 from attribution.numerics.honest import EventStudy
 from attribution.numerics.honest_relative import mean_zero_draws, relative
 from attribution.numerics.honest_smooth import fixed_length, frontier, pre_bend
-
-
-def event_study(values: Mapping[object, float], sigma: np.ndarray, df: float = 40.0) -> Estimate:
-    """Return an estimate with effects by event time, these values and this covariance."""
-    panel = at.Panel.from_frame(
-        at.dataset("jobtraining"), unit="fcode", period="year", outcome="lscrap", trained="grant"
-    )
-    base = at.did(panel, baseline=[1987], followup=[1988])
-    terms = tuple(f"effect[event={event}]" for event in values)
-    return replace(
-        base,
-        terms=terms,
-        values=np.array(list(values.values()), dtype=float),
-        influence=np.zeros((len(base.influence), len(terms))),
-        covariance=np.asarray(sigma, dtype=float)[None],
-        stratum_df=np.array([df]),
-        replay=None,
-        no_replay="made by hand",
-    )
-
+from tests.unit.inference.paths import event_study
 
 VALUES = {-4: 0.02, -3: -0.10, -2: 0.05, 0: 0.9, 1: 1.2, 2: 1.1}
 SIGMA = 0.01 * (0.5 + 0.5 * np.eye(6))
@@ -58,12 +37,12 @@ def test_the_record_holds_the_intervals_of_the_numerics(
 ) -> None:
     study = EventStudy(np.array(list(VALUES.values())), SIGMA, 3, np.array(weights, dtype=float))
     draws = mean_zero_draws(study, seed=2)
-    found = trend_sensitivity(estimate, target=target, magnitudes=[1.0, 0.0], seed=2)  # type: ignore[arg-type]
+    found = trend_sensitivity(estimate, target=target, magnitudes=[1.0, 0.0], seed=2)
     assert found.target == words
     assert found.magnitudes == (0.0, 1.0)
     assert found.estimate == pytest.approx(study.value)
     assert [(one.low, one.high) for one in found.intervals] == [relative(study, m, 0.95, draws) for m in (0.0, 1.0)]
-    smooth = trend_sensitivity(estimate, kind="smoothness", target=target, magnitudes=[0.1], level=0.9)  # type: ignore[arg-type]
+    smooth = trend_sensitivity(estimate, kind="smoothness", target=target, magnitudes=[0.1], level=0.9)
     assert (smooth.intervals[0].low, smooth.intervals[0].high) == fixed_length(frontier(study), 0.1, 0.9)
     assert smooth.intervals[0].method == "FLCI"
 
@@ -152,4 +131,4 @@ def test_it_shows_itself(estimate: Estimate) -> None:
 )
 def test_what_is_asked_wrongly_is_refused(estimate: Estimate, options: dict[str, object], fault: str) -> None:
     with pytest.raises(MethodError, match=fault):
-        trend_sensitivity(estimate, **options)  # type: ignore[arg-type]
+        trend_sensitivity(estimate, **options)

@@ -124,4 +124,4 @@ def test_an_estimate_that_is_not_as_assigned_is_refused() -> None:
         effect_on_takers(at.did(panel, baseline=[0], followup=[1]))
     assert "as_assigned=True" in error.value.remedy
     with pytest.raises(MethodError, match="estimate is a float"):
-        effect_on_takers(0.5)  # type: ignore[arg-type]
+        effect_on_takers(0.5)

@@ -73,7 +73,7 @@ def test_a_very_precise_ratio_is_not_stepped_over(scale: float) -> None:
     "change", [{"numerator": np.nan}, {"denominator": np.inf}, {"covariance": np.full((1, 2, 2), np.nan)}]
 )
 def test_an_undefined_part_gives_an_undefined_set_with_the_reason(change: dict[str, object]) -> None:
-    found = fieller(replace(problem(), **change))  # type: ignore[arg-type]
+    found = fieller(replace(problem(), **change))
     assert found.kind == "undefined"
     assert "undefined" in found.reason
 

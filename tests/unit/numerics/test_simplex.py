@@ -34,7 +34,7 @@ def test_it_agrees_with_a_general_solver() -> None:
         matrix, target = rng.normal(size=(20, 6)), rng.normal(size=20)
         found = simplex_least_squares(matrix, target, ridge=ridge)
 
-        def loss(w: np.ndarray, matrix=matrix, target=target, ridge=ridge) -> float:  # type: ignore[no-untyped-def]
+        def loss(w: np.ndarray, matrix=matrix, target=target, ridge=ridge) -> float:
             return float(np.sum((matrix @ w - target) ** 2) + ridge * w @ w)
 
         other = minimize(

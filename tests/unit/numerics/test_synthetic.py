@@ -116,10 +116,10 @@ def test_a_placebo_is_the_estimate_with_the_set_as_trained(kind: str) -> None:
     donors = table(7)
     sets = np.array([[3, 8], [0, 1]])
     share = np.array([0.25, 0.75])
-    found = placebo_values(donors, sets, share, 6, kind)  # type: ignore[arg-type]
+    found = placebo_values(donors, sets, share, 6, kind)
     rest = np.delete(donors, [3, 8], axis=0)
     path = 0.25 * donors[3] + 0.75 * donors[8]
-    fit = fit_weights(path, rest, 6, 2, kind)  # type: ignore[arg-type]
+    fit = fit_weights(path, rest, 6, 2, kind)
     expected = fit.values(path, rest)
     assert found[0, EFFECT] == pytest.approx(expected[EFFECT], rel=1e-12)
     assert found[0, CURVE:] == pytest.approx(expected[CURVE:], abs=1e-12)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import html
 import math
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ import attribution as at
 from attribution.core.interval import Interval
 from attribution.report.claims import Claim, Number, compile_claim, interval_note, verdict_of
 from attribution.report.html import render
+from tests.unit.report.pages import text_of
 
 Stated = Callable[..., at.StudyResult]
 
@@ -158,14 +157,9 @@ def test_before_day_90_there_is_no_effect_no_share_and_no_money(stated: Stated) 
     assert "share" not in page.lower()
 
 
-def _text(page: str) -> str:
-    without = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", without)))
-
-
 def test_before_day_90_the_page_is_one_of_baseline_and_progress(stated: Stated) -> None:
     result = stated(3.21, 4.0, as_of=datetime.date(2026, 4, 30))
-    page = _text(render(result, compile_claim(result)))
+    page = text_of(render(result, compile_claim(result)))
     assert "effects are reported from day 90 on" in page
     assert "What changed +4.00" in page
     # Neither the effect, nor the background that gives it away, nor the share.
@@ -183,7 +177,7 @@ def test_before_day_90_the_page_is_one_of_baseline_and_progress(stated: Stated) 
     status = {finding.id: finding.status for finding in result.findings}
     assert status["share_estimable"] == "skipped"
     on_day_90 = stated(3.21, 4.0, as_of=datetime.date(2026, 5, 1))
-    assert "3.21" in _text(render(on_day_90, compile_claim(on_day_90)))
+    assert "3.21" in text_of(render(on_day_90, compile_claim(on_day_90)))
 
 
 def test_the_page_of_grade_c_is_as_careful_as_its_sentence(stated: Stated) -> None:
@@ -199,7 +193,7 @@ def test_the_page_of_grade_c_is_as_careful_as_its_sentence(stated: Stated) -> No
 
 def test_the_page_of_grade_d_has_no_share(make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]) -> None:
     result = at.run(at.load_design(make_study(sales(), {"analysis.0.method": "prepost"})))
-    page = _text(render(result, compile_claim(result)))
+    page = text_of(render(result, compile_claim(result)))
     assert "The share is not estimable: prepost has no comparison" in page
     assert "What follows speaks of the observed change alone." in page
     assert "caused" not in page
@@ -290,80 +284,6 @@ def test_threats_are_at_most_three_with_the_worst_first(
     assert claim.threats[0].startswith("Fewer than 5 clusters in an arm")
 
 
-SECOND = {
-    "id": "errors", "column": "errors", "label": "Errors", "unit": "slips", "direction": "lower", "role": "primary",
-}  # fmt: skip
-
-
-@pytest.fixture
-def two_kpis(make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]) -> Callable[..., at.StudyResult]:
-    """Return a maker of studies with two primary KPIs: sales up by 2, and errors, fewer being better, up by `harm`."""
-
-    def make(harm: float, changes: dict[str, Any] | None = None, **options: Any) -> at.StudyResult:
-        frame = sales()
-        trained_after = frame["start"].notna() & (frame["month"] >= "2026-02")
-        frame["errors"] = 10 + 0.2 * (frame["sales"] - 2.0 * trained_after) + harm * trained_after
-        both: dict[str, Any] = {
-            "kpi.1": SECOND,
-            "analysis.0.kpi": "sales",
-            "analysis.1": {"id": "mistakes", "kpi": "errors", "method": "did", "role": "primary"},
-            "valuation.0.kpi": "sales",
-        }
-        return at.run(at.load_design(make_study(frame, both | (changes or {}))), **options)
-
-    return make
-
-
-def test_a_second_primary_kpi_that_is_harmed_is_said_on_page_one(two_kpis: Callable[..., at.StudyResult]) -> None:
-    result = two_kpis(1.0)
-    claim = compile_claim(result)
-    assert (claim.verdict, claim.label) == ("works", "Mixed: see each KPI")
-    assert claim.sentence.startswith("Sales academy worked, as far as a comparison can show: the monthly sales ended ")
-    (other,) = claim.others
-    assert other.startswith("Sales academy did not help, as far as a comparison can show: the errors ended 0.999 ")
-    assert " slips higher than expected from the untrained (between +0." in other
-    page = render(result, claim)
-    assert '<p class="verdict">Mixed: see each KPI</p>' in page
-    assert f'<p class="sentence other" data-source="claim.others.0">{other}</p>' in page
-    assert "It works" not in page
-    assert claim.tiles[1].note.startswith("Monthly sales. Share of the change: ")
-    assert len(set(claim.threats)) == len(claim.threats)
-
-
-def test_primary_kpis_of_one_verdict_share_its_label(two_kpis: Callable[..., at.StudyResult]) -> None:
-    assert compile_claim(two_kpis(-1.0)).label == "It works"
-    early = compile_claim(two_kpis(-1.0, as_of=datetime.date(2026, 4, 30)))
-    assert early.label == "Too early to tell"
-    assert [line.startswith("Day 89 after launch: too early") for line in (early.sentence, *early.others)] == [True] * 2
-
-
-def test_a_second_primary_kpi_without_a_comparison_says_so(two_kpis: Callable[..., at.StudyResult]) -> None:
-    claim = compile_claim(two_kpis(1.0, {"analysis.1.method": "prepost"}))
-    assert claim.label == "Mixed: see each KPI"
-    assert claim.others[0].endswith("; without a comparison, these data cannot say why.")
-
-
-def test_one_kpi_has_no_other_sentence(stated: Stated) -> None:
-    claim = _claim(stated, 2.0, 4.0)
-    assert (claim.label, claim.others) == ("It works", ())
-
-
-def test_tables_of_several_kpis_name_each_with_its_unit(two_kpis: Callable[..., at.StudyResult]) -> None:
-    result = two_kpis(-1.0, {"valuation.0.kpi": "errors", "valuation.0.value_per_unit": 100})
-    page = _text(render(result, compile_claim(result)))
-    for words in (
-        "mistakes (primary), did Errors, slips training (effect)",
-        "primary, did Monthly sales, orders training (effect)",
-        "The interval of the effect on Monthly sales leaves out 0 in 1 analysis",
-        "What the effect on Errors is worth, USD, with 95% intervals",
-        "Break-even effect, slips",
-        "Net benefit of Errors is ",
-        "Corner cases of Errors, without a confidence level",
-    ):
-        assert words in page, words
-    assert "Break-even effect, orders" not in page
-
-
 @pytest.mark.parametrize(
     ("value", "says"),
     [
@@ -413,10 +333,10 @@ def test_no_money_on_the_page_is_said_in_the_words_of_its_tile(
     make_study: Callable[..., Path], sales: Callable[..., pd.DataFrame]
 ) -> None:
     refused = at.run(at.load_design(make_study(sales(), {"analysis.0.method": "prepost"})))
-    page = _text(render(refused, compile_claim(refused)))
+    page = text_of(render(refused, compile_claim(refused)))
     assert "No money: not allowed: no primary analysis of Monthly sales estimates an effect." in page
     early = at.run(at.load_design(make_study(sales())), as_of=datetime.date(2026, 4, 30))
-    assert "No money: too early: day 89 after launch" in _text(render(early, compile_claim(early)))
+    assert "No money: too early: day 89 after launch" in text_of(render(early, compile_claim(early)))
     unasked = {"study.frame": "outcomes", "valuation": None, "cost": None, "finance": None}
     tile = compile_claim(at.run(at.load_design(make_study(sales(), unasked)))).tiles[2]
     assert tile.headline.text == "No money stated"

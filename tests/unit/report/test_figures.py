@@ -39,7 +39,7 @@ def michigan() -> at.StudyResult:
 def with_set(
     factor: at.AttributionFactor, kind: str, low: float = math.nan, high: float = math.nan
 ) -> at.AttributionFactor:
-    interval = Interval(low, high, 0.95, kind, "fieller")  # type: ignore[arg-type]
+    interval = Interval(low, high, 0.95, kind, "fieller")
     return replace(factor, interval=interval, reason="" if kind == "bounded" else "the observed change is within noise")
 
 
@@ -54,7 +54,7 @@ def bars(ax: Axes) -> list[tuple[float, float]]:
 def headline(ax: Axes) -> list[tuple[float, float]]:
     """Return the pieces of the strong row."""
     return [
-        tuple(float(end) for end in line.get_xdata())  # type: ignore[misc, union-attr]
+        tuple(float(end) for end in line.get_xdata())
         for line in ax.lines
         if line.get_linewidth() == 4 and line.get_color() == drawing.TRAINING
     ]
@@ -84,10 +84,10 @@ def test_waterfall_draws_levels_where_the_steps_are_seen_beside_them(michigan: a
 def test_waterfall_carries_the_interval_of_the_effect(michigan: at.StudyResult) -> None:
     ax = figures.waterfall(michigan.factor, label="Scrap rate", unit="log points")
     interval, start = michigan.estimate.interval(), michigan.estimate.value("background")
-    uprights = [line.get_ydata() for line in ax.lines if list(line.get_xdata()) == [2, 2]]  # type: ignore[arg-type]
+    uprights = [line.get_ydata() for line in ax.lines if list(line.get_xdata()) == [2, 2]]
     assert uprights
     for upright in uprights:
-        assert list(upright) == pytest.approx([start + interval.low, start + interval.high])  # type: ignore[arg-type]
+        assert list(upright) == pytest.approx([start + interval.low, start + interval.high])
     assert "95% interval of the training’s effect, −0.668 to 0.0337" in texts(ax).replace("\n", " ")
 
 
@@ -102,7 +102,7 @@ def test_waterfall_says_that_one_trained_unit_has_no_interval(sales: Callable[..
     estimate = at.did(panel, baseline=["2026-01"], followup=["2026-02"])
     ax = figures.waterfall(at.attribution_factor(estimate, draws=99))
     assert "no interval: its standard error is undefined" in texts(ax).replace("\n", " ")
-    assert not [line for line in ax.lines if list(line.get_xdata()) == [2, 2]]  # type: ignore[arg-type]
+    assert not [line for line in ax.lines if list(line.get_xdata()) == [2, 2]]
 
 
 def test_waterfall_refuses_an_estimate_without_comparison(michigan: at.StudyResult) -> None:
@@ -158,7 +158,7 @@ def test_the_axis_holds_the_whole_headline(kind: str, low: float, high: float, m
 def test_a_share_far_from_all_of_it_is_on_the_axis(michigan: at.StudyResult) -> None:
     ax = figures.share_sets(replace(with_set(michigan.factor, "bounded", 3.12, 8.57), share=4.35))
     assert headline(ax) == [(3.12, 8.57)]
-    points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]  # type: ignore[index]
+    points = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
     assert points == [4.35] * 4
     # The words beside the lines at 0 and 1 have their room.
     left, right = ax.get_xlim()
@@ -183,7 +183,7 @@ def other_arrows(ax: Axes) -> list[str]:
 def test_another_set_that_leaves_the_axis_ends_in_arrows_and_its_numbers_are_printed(
     low: float, high: float, kind: str, expected: list[str], michigan: at.StudyResult
 ) -> None:
-    other = Interval(low, high, 0.95, kind, "delta")  # type: ignore[arg-type]
+    other = Interval(low, high, 0.95, kind, "delta")
     ax = figures.share_sets(replace(michigan.factor, others=(other,)))
     assert other_arrows(ax) == expected
     assert -3.4 <= ax.get_xlim()[0] < ax.get_xlim()[1] <= 4.4

@@ -100,7 +100,7 @@ def test_every_row_is_counted_once_whatever_happens_to_it() -> None:
     frame.loc[(frame["person"] == 18) & (frame["month"] < 3), "kpi"] = np.nan
     panel = panel_of(frame)
     for controls, entered in (("not_yet", 7), ("never", 6)):
-        flow = sites_of(panel, controls, baseline=[1, 2, 3]).flow  # type: ignore[arg-type]
+        flow = sites_of(panel, controls, baseline=[1, 2, 3]).flow
         tidy = flow.tidy()
         assert tidy["units"].sum() == panel.counts.units
         assert tidy["rows"].sum() == panel.counts.rows

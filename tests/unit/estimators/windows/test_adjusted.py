@@ -171,7 +171,7 @@ def test_controls_beyond_doubt_are_counted() -> None:
 
 def test_an_unknown_rule_or_covariate_is_refused_with_the_nearest() -> None:
     with pytest.raises(MethodError, match="adjust is 'dr'") as error:
-        did(make(), ["age"], "dr")  # type: ignore[arg-type]
+        did(make(), ["age"], "dr")
     assert "doubly_robust" in error.value.remedy
     with pytest.raises(MethodError, match="there is no covariate 'agee'") as error:
         did(make(), ["agee"])
