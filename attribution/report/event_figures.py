@@ -37,13 +37,14 @@ def event_study(
     period: str = "period",
     level: float = 0.95,
     seed: int = 0,
+    rows: Sequence[EventRow] | None = None,
 ) -> Axes:
     """Draw the effect by time since training began, with pointwise intervals and the band that holds all at once.
 
     Points before the start are in the ink of what is observed, those from the start on in the colour of training; the
     period that all others are measured from is hollow, at 0. `label`, `unit` and `period` name the KPI, its unit
-    and the length of a period. Points without a standard error are hollow and bare. Raises `MethodError` for an
-    estimate without effects by event time.
+    and the length of a period. Points without a standard error are hollow and bare. `rows` are those of a page that has
+    them already, since a band takes a simulation. Raises `MethodError` for an estimate without effects by event time.
 
     Examples
     --------
@@ -52,7 +53,7 @@ def event_study(
     ...     trained="grant", direction="lower", scale="log")
     >>> axes = at.figures.event_study(at.event_study(panel), label="Scrap rate", unit="log points", period="year")
     """
-    rows = _rows(estimate, level, seed, "event_study")
+    rows = _rows(estimate, level, seed, "event_study") if rows is None else rows
     ax = drawing.axes(ax, 4.2)
     reference = reference_of(tuple(row.event for row in rows))
     for side in ([row for row in rows if row.event < 0], [row for row in rows if row.event >= 0]):
@@ -96,12 +97,13 @@ def share_by_event(
     period: str = "period",
     level: float = 0.95,
     seed: int = 0,
+    rows: Sequence[EventRow] | None = None,
 ) -> Axes:
     """Draw training's share of the change by time since training began, each with its Fieller set.
 
     Lines mark 0, none of the change, and 1, all of it. The axis goes from −100% to 200% at most: sets that go on
-    end in an arrow; a share that is not estimable is a cross at the foot. Raises `MethodError` for an estimate without
-    shares by event time.
+    end in an arrow; a share that is not estimable is a cross at the foot. `rows` as in `event_study`. Raises
+    `MethodError` for an estimate without shares by event time.
 
     Examples
     --------
@@ -110,7 +112,8 @@ def share_by_event(
     ...     trained="grant", direction="lower", scale="log")
     >>> axes = at.figures.share_by_event(at.event_study(panel), period="year")
     """
-    rows = [row for row in _rows(estimate, level, seed, "share_by_event") if math.isfinite(row.change)]
+    found = _rows(estimate, level, seed, "share_by_event") if rows is None else rows
+    rows = [row for row in found if math.isfinite(row.change)]
     if not rows:
         raise MethodError(
             f"{estimate.method} has no observed change by event time",

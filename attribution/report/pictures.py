@@ -121,7 +121,7 @@ def events(result: StudyResult) -> Picture | None:
     return _picture(
         "events",
         lambda ax: figures.event_study(
-            estimate, ax=ax, label=kpi.label, unit=kpi.unit, period=period, level=level, seed=seed
+            estimate, ax=ax, label=kpi.label, unit=kpi.unit, period=period, level=level, rows=rows
         ),
         event_tables.events_table(estimate, rows, period, level),
         f"Points for each {period} before and since training began, with the interval of each and a band that holds "
@@ -139,7 +139,7 @@ def events_share(result: StudyResult) -> Picture | None:
         return None
     return _picture(
         "events-share",
-        lambda ax: figures.share_by_event(estimate, ax=ax, period=period, level=level, seed=seed),
+        lambda ax: figures.share_by_event(estimate, ax=ax, period=period, level=level, rows=rows),
         event_tables.events_table(estimate, rows, period, level),
         f"Training’s share of the change for each {period} since training began, with its set, and lines at 0, none of "
         "the change, and at 1, all of it.",
