@@ -52,10 +52,10 @@ def read_adopted(
     adopted = np.full(len(rows.labels), NEVER, dtype=np.int32)
     unrecorded = 0
     if len(labels):
-        code = _codes(labels, codes, name, rows.periods)
+        code, between = _codes(labels, codes, name, rows.periods)
         trained = first_codes >= 0
         adopted[trained] = code[first_codes[trained]]
-        unrecorded = int(_between(labels, code, rows.periods)[first_codes[trained]].sum())
+        unrecorded = int(between[first_codes[trained]].sum())
     return adopted, _never_read_as(column, rows.first[adopted == NEVER], nulls), unrecorded
 
 
@@ -78,8 +78,13 @@ def _is_never(values: pd.Index, periods: Periods) -> NDArray[np.bool_]:
     )
 
 
-def _codes(labels: pd.Index, codes: NDArray[np.integer[Any]], name: str, periods: Periods) -> NDArray[np.int32]:
-    """Return for each adoption label the code of the first period at or after it."""
+def _codes(
+    labels: pd.Index, codes: NDArray[np.integer[Any]], name: str, periods: Periods
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return for each adoption label the code of the first period at or after it, and whether it lies between two.
+
+    Plain dates lie between those of the periods as a rule: that is not meant.
+    """
     where = f"column {name!r}"
     aligned = labels
     if isinstance(periods.labels, pd.PeriodIndex):
@@ -105,23 +110,10 @@ def _codes(labels: pd.Index, codes: NDArray[np.integer[Any]], name: str, periods
             where=where,
             remedy="leave the cell empty (missing) for a unit that never was trained",
         )
-    return np.searchsorted(ordinals(periods.labels), place, side="left").astype(np.int32)
-
-
-def _between(labels: pd.Index, code: NDArray[np.int32], periods: Periods) -> NDArray[np.bool_]:
-    """Say of each adoption label whether it is a period that is missing from the data, inside their span.
-
-    Dates lie between the dates of periods as a rule; they are not meant.
-    """
-    inside = (code > 0) & (code < len(periods))
-    if periods.kind == "date" or isinstance(labels, pd.DatetimeIndex):
-        return np.zeros(len(labels), dtype=bool)
     held = ordinals(periods.labels)
-    aligned = labels
-    if isinstance(labels, pd.PeriodIndex) and isinstance(periods.labels, pd.PeriodIndex):
-        aligned = labels.asfreq(periods.labels.freqstr, how="S")
-    place = ordinals(aligned)
-    return np.asarray(inside & (held[np.minimum(code, len(periods) - 1)] != place))
+    code = np.searchsorted(held, place, side="left")
+    inside = (code > 0) & (code < len(held)) & (periods.kind != "date")
+    return code.astype(np.int32), np.asarray(inside & (held[np.minimum(code, len(held) - 1)] != place))
 
 
 def _never_read_as(

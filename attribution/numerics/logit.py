@@ -111,12 +111,6 @@ def inverses(matrices: Floats) -> Floats:
     return solve_each(matrices, np.broadcast_to(np.eye(matrices.shape[1]), matrices.shape))
 
 
-def least_squares(design: Floats, outcomes: Floats, weights: Floats) -> Floats:
-    """Return weighted least squares coefficients `[n_draws, k, m]` of `outcomes[n, m]`, NaN where a draw has none."""
-    moments = np.stack([(design * row[:, None]).T @ outcomes for row in weights])
-    return solve_each(products(design, weights), moments)
-
-
 def fit_index(design: Floats, trained: Bools, weight: Floats, link: Link) -> IndexFit:
     """Fit a logit of `trained` on `design[n, k]`, or the tilting that makes weighted controls match the trained.
 

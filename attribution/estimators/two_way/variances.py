@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ TwoWayVariance = Literal["default", NamedVariance]
 
 BY_ROW = ("classical", "HC1")
 BY_LEVERAGE = ("CR2", "CR3")
-VARIANCES = ("default", *get_args(NamedVariance))
 
 
 def named_layers(

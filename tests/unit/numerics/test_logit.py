@@ -12,7 +12,6 @@ from attribution.numerics.logit import (
     FitError,
     fit_index,
     fit_index_draws,
-    least_squares,
     orthonormal,
     products,
     solve_each,
@@ -93,18 +92,6 @@ def test_coefficients_move_with_multipliers_by_the_score(link: str) -> None:
     moved = step * np.diag(weight)
     up, down = (fit_index_draws(design, trained, weight + sign * moved, link, fit) for sign in (1, -1))
     assert (up - down) / (2 * step) == pytest.approx(fit.score @ fit.inverse_hessian, abs=1e-8)
-
-
-def test_least_squares_is_that_of_statsmodels() -> None:
-    covariates, _, weight = make()
-    rng = np.random.default_rng(2)
-    outcomes, draws = rng.normal(size=(len(weight), 3)), rng.exponential(size=(4, len(weight)))
-    design = orthonormal(covariates, weight)
-    found = least_squares(design, outcomes, draws)
-    for row, coefficients in zip(draws, found, strict=True):
-        for column in range(3):
-            fitted = sm.WLS(outcomes[:, column], design, weights=row).fit()
-            assert coefficients[:, column] == pytest.approx(fitted.params, rel=1e-10, abs=1e-12)
 
 
 def test_separated_arms_are_refused_and_separated_draws_are_nan() -> None:
