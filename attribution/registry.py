@@ -26,6 +26,8 @@ ESTIMATORS: Mapping[str, str] = {
     "twfe": "attribution.estimators.twfe:twfe",
 }
 
+COHORTS: Mapping[str, str] = {}
+
 DATASETS: Mapping[str, str] = {
     "jobtraining": "attribution.datasets.jobtraining:jobtraining",
     "rollout": "attribution.datasets.rollout:rollout",

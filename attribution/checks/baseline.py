@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from attribution.balance import baseline_balance, compared_arms
 from attribution.checks.attrition import attrition
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
+from attribution.diagnostics.baseline import baseline_balance, compared_arms
 
 EQUIVALENCE = Rule(
     "baseline_equivalence",

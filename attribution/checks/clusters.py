@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from attribution.balance import ROLLOUTS
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
+from attribution.diagnostics.baseline import ROLLOUTS
 
 CLUSTERS = Rule(
     "clusters_per_arm",

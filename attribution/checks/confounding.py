@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from attribution.balance import compared_arms
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
+from attribution.diagnostics.baseline import compared_arms
 
 OTHERS = Rule(
     "other_interventions",

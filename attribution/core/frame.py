@@ -21,7 +21,7 @@ from attribution.errors import DataError, MethodError
 
 MAX_PERIODS = int(np.iinfo(np.int16).max)
 
-UNIT_NAMES: dict[Kind, str] = {"repeated_cross_sections": "row", "series": "series"}
+UNIT_NAMES: dict[Kind, str] = {"repeated_cross_sections": "row", "series": "series", "cross_section": "row"}
 """What a unit is called where no column holds it."""
 
 
@@ -29,7 +29,7 @@ def panel_from_frame(
     frame: Any,
     *,
     unit: str | None,
-    period: str,
+    period: str | None,
     outcome: str,
     adopted: str | None,
     trained: str | None,
@@ -51,7 +51,9 @@ def panel_from_frame(
     never. Or `trained`: 0/1 in every row, adoption being the first 1. `outcome`: numbers, missing allowed.
     `weight`, `cluster`, `assigned` and `groups` are constant per unit. `covariates`: the first value before
     adoption. In repeated cross-sections every row is a unit, `adopted` is the adoption of its group, covariates
-    are the row's own, and `unit`, where given, is the cluster unless `cluster` is. A series is one unit.
+    are the row's own, and `unit`, where given, is the cluster unless `cluster` is. A series is one unit. A
+    cross-section has one row per unit and no `period`: its KPI was measured once, after the training, `trained` says
+    who was, and covariates are those of before it.
 
     Raises `DataError` for data that cannot be read so, with counts, an example and a remedy, and
     `MethodError` for options that do not fit together.
@@ -62,7 +64,7 @@ def panel_from_frame(
     >>> panel.counts.never_read_as
     {'NaN': 1}
     """
-    _require_options(unit, adopted, trained, covariates, groups, direction, scale, kind)
+    _require_options(unit, period, adopted, trained, covariates, groups, direction, scale, kind)
     _require_distinct_roles(unit=unit, period=period, outcome=outcome, adopted=adopted, trained=trained)
     crossed = kind == "repeated_cross_sections"
     if crossed and cluster is None:
@@ -85,10 +87,10 @@ def panel_from_frame(
     if cluster is not None and (crossed or cluster != unit):
         cluster_codes, cluster_labels = read_cluster(table[cluster], cluster, rows)
     # A row of a cross-section has no earlier row: its covariates are its own.
-    until = np.full(n_units, NEVER, dtype=np.int32) if crossed else adoption
+    until = np.full(n_units, NEVER, dtype=np.int32) if crossed or kind == "cross_section" else adoption
     fixed = {name: read_covariate(table[name], name, rows, until) for name in covariates}
     missing = np.isnan(values)
-    called = UNIT_NAMES.get(kind) or str(unit)
+    called = unit if unit is not None and kind == "cross_section" else UNIT_NAMES.get(kind) or str(unit)
     return Panel(
         units=Units(
             label=rows.labels,
@@ -106,7 +108,7 @@ def panel_from_frame(
             outcome=rows.sorted(values),
         ),
         periods=rows.periods,
-        columns=Columns(called, period, outcome, adopted, trained, cluster, weight, assigned),
+        columns=Columns(called, period or "", outcome, adopted, trained, cluster, weight, assigned),
         kind=kind,
         direction=direction,
         scale=scale,
@@ -126,6 +128,7 @@ def panel_from_frame(
 
 def _require_options(
     unit: str | None,
+    period: str | None,
     adopted: str | None,
     trained: str | None,
     covariates: Sequence[str],
@@ -141,12 +144,31 @@ def _require_options(
             remedy="give exactly one: adopted=, a column with each unit's first period of training, "
             "or trained=, a column with 0 or 1 in each period",
         )
-    if kind not in ("panel", "repeated_cross_sections", "series"):
+    if kind not in get_args(Kind):
         raise MethodError(
             f"kind {kind!r} is not read",
             where="Panel.from_frame",
-            remedy="pass 'panel' (the same units over periods), 'repeated_cross_sections' (other people each period) "
-            "or 'series' (one row per period)",
+            remedy="pass 'panel' (the same units over periods), 'repeated_cross_sections' (other people each period), "
+            "'cross_section' (one row per unit) or 'series' (one row per period)",
+        )
+    if period is None and kind != "cross_section":
+        raise MethodError(
+            "no period= is given",
+            where="Panel.from_frame",
+            remedy="name the column that says when each row was measured, or pass kind='cross_section' where every "
+            "unit was measured once",
+        )
+    if kind == "cross_section" and period is not None:
+        raise MethodError(
+            f"a cross-section has one row per unit, and no period {period!r}",
+            where="Panel.from_frame",
+            remedy="keep the rows of one period and leave out period=, or pass kind='panel'",
+        )
+    if kind == "cross_section" and trained is None:
+        raise MethodError(
+            "adopted= says when a unit was first trained, and a cross-section has no periods",
+            where="Panel.from_frame",
+            remedy="pass trained=, a column with 1 for units trained before the KPI was measured and 0 for others",
         )
     if kind == "panel" and unit is None:
         raise MethodError(
@@ -255,8 +277,14 @@ def _require_rows(count: int) -> None:
         )
 
 
-def _read_rows(table: pd.DataFrame, unit: str | None, period: str, outcome: str, kind: Kind) -> Rows:
+def _read_rows(table: pd.DataFrame, unit: str | None, period: str | None, outcome: str, kind: Kind) -> Rows:
     """Return unit and period codes of every row with their order."""
+    if period is None:
+        once, only = np.zeros(len(table), dtype=np.int16), Periods(pd.Index([1]), "integer")
+        if unit is None:
+            return _each_row_a_unit(table, outcome, once, only)
+        ids, labels = read_ids(table[unit], unit)
+        return arrange(ids, once, labels, only)
     codes, values = distinct(table[period], period)
     missing = codes < 0
     if missing.any():

@@ -112,7 +112,7 @@ class Panel:
         frame: Any,
         *,
         unit: str | None = None,
-        period: str,
+        period: str | None = None,
         outcome: str,
         adopted: str | None = None,
         trained: str | None = None,
@@ -129,7 +129,8 @@ class Panel:
 
         `kind` is `"panel"`: the same units over periods; `"repeated_cross_sections"`: other people in every period, so
         that each row is a unit, `adopted` is when the row's group was trained, and `unit` may be left out (where it is
-        given, it is the cluster unless `cluster` is); or `"series"`: one aggregate KPI, one row per period.
+        given, it is the cluster unless `cluster` is); `"cross_section"`: one row per unit, the KPI measured once, after
+        the training, no `period`, `trained` 0 or 1; or `"series"`: one aggregate KPI, one row per period.
 
         `unit` holds text or integer ids; `period` integers, dates, Periods or text such as 2026Q1 or 2026-01;
         `outcome` the KPI, missing where it was not measured. Give `adopted`, the first period of training (missing,
@@ -212,6 +213,9 @@ class Panel:
 
     def __repr__(self) -> str:
         periods = self.periods
+        if self.kind == "cross_section":
+            trained = int((self.units.adopted == 0).sum())
+            return f"Panel({self.columns.outcome!r}: {len(self.units):,} units measured once, {trained:,} trained)"
         return (
             f"Panel({self.columns.outcome!r}: {len(self.units):,} units, {len(self.observations):,} rows, "
             f"periods {periods.text(0)} to {periods.text(len(periods) - 1)})"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from attribution.core.arms import Controls
+from attribution.core.covariates import covariate_matrix
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.design_matrix import covariate_matrix
 from attribution.estimators.options import require_att, require_known, require_steps
 from attribution.estimators.rollouts.adjusted import adjust_cells
 from attribution.estimators.rollouts.aggregation import By

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from attribution.balance import baseline_balance
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.core.panel import NEVER, Panel
+from attribution.diagnostics.baseline import baseline_balance
 from attribution.finance.roi import QUANTITIES
 from attribution.inference.factor import AttributionFactor
 from attribution.report.claims import Claim

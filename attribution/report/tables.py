@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from attribution.balance import baseline_balance
 from attribution.core.estimate import Estimate
 from attribution.core.terms import parse
+from attribution.diagnostics.baseline import baseline_balance
 from attribution.finance.costs import CATEGORIES
 from attribution.finance.roi import QUANTITIES, Amount, Roi
 from attribution.inference.factor import AttributionFactor

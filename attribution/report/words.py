@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from attribution.balance import ROLLOUTS
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
+from attribution.diagnostics.baseline import ROLLOUTS
 from attribution.finance.benefits import PRICED
 from attribution.inference.factor import AttributionFactor
 from attribution.report.format import between, capital, nth, number, percent, plural, signed, signed_percent

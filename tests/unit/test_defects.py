@@ -142,7 +142,7 @@ def test_5_fifteen_people_without_a_covariate(frame: pd.DataFrame) -> None:
     # Nothing uses the covariate but the balance table, which counts whom it lacks.
     _same(estimate, _did(frame))
     assert (estimate.n.trained.units, estimate.n.control.units, _left_out(estimate)) == (100, 200, {})
-    from attribution.balance import baseline_balance
+    from attribution.diagnostics.baseline import baseline_balance
 
     assert list(baseline_balance(with_age, estimate)["missing"]) == [0, 15]
 

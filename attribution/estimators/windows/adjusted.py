@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.core.covariates import covariate_matrix
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.design_matrix import covariate_matrix
 from attribution.estimators.windows.cross_sections import CrossMap, CrossReduction
 from attribution.estimators.windows.reduce import Reduction, WindowMap
 from attribution.numerics.cross_pairs import CrossPair, cross_pair

@@ -156,7 +156,10 @@ def test_an_empty_frame_is_refused() -> None:
     [
         ({"adopted": None}, ["neither adopted= nor trained=", "exactly one"]),
         ({"trained": "drawn"}, ["both adopted= and trained=", "exactly one"]),
-        ({"kind": "cross_section"}, ["'cross_section' is not read", "repeated_cross_sections"]),
+        ({"kind": "long"}, ["'long' is not read", "cross_section"]),
+        ({"kind": "cross_section"}, ["and no period", "leave out period="]),
+        ({"kind": "cross_section", "period": None}, ["adopted= says when", "pass trained="]),
+        ({"period": None}, ["no period= is given", "kind='cross_section'"]),
         ({"direction": "down"}, ["direction 'down'", "higher or lower"]),
         ({"scale": "ln"}, ["scale 'ln'", "linear or log"]),
         ({"covariates": "age"}, ["not a list of columns", "covariates=['age']"]),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import attribution as at
-from attribution.balance import baseline_balance, compared_arms, standardised_difference
+from attribution.diagnostics.baseline import baseline_balance, compared_arms, standardised_difference
 
 
 def _ones(values: Sequence[float]) -> np.ndarray:

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import attribution as at
+from attribution.core.covariates import covariate_matrix
 from attribution.errors import DataError, MethodError
-from attribution.estimators.design_matrix import covariate_matrix
 
 
 def make(**columns: Any) -> at.Panel:

@@ -40,7 +40,7 @@ def covariate_matrix(panel: Panel, names: Sequence[str], inside: Bools) -> tuple
     >>> columns, design.tolist()
     (('intercept', 'site[b]'), [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
     """
-    _require_names(panel, names)
+    require_names(panel, names)
     columns: dict[str, Floats] = {}
     for name in names:
         columns |= _columns(panel, name, inside)
@@ -62,7 +62,8 @@ def covariate_matrix(panel: Panel, names: Sequence[str], inside: Bools) -> tuple
     return design, labels
 
 
-def _require_names(panel: Panel, names: Sequence[str]) -> None:
+def require_names(panel: Panel, names: Sequence[str]) -> None:
+    """Raise `MethodError` for names of which the panel has no covariate, or that stand twice."""
     if isinstance(names, str):
         raise MethodError(
             f"covariates is the text {names!r}, not a list of names",

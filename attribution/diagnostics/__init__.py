@@ -1,0 +1,1 @@
+"""Diagnostics: how alike the arms are, before and after a cohort was made."""
