@@ -126,6 +126,8 @@ def cohort_of(
     """Return the cohort of `weights[n]` over the subjects; `reasons[n]` says why a weight is 0, "" where it is not."""
     everyone = np.zeros(len(panel.units))
     everyone[found.inside] = weights
+    columns = np.zeros((len(panel.units), len(found.labels)))
+    columns[found.inside] = found.columns
     why = found.reasons.copy()
     if reasons is not None:
         why[found.inside] = reasons
@@ -136,6 +138,8 @@ def cohort_of(
         arms=found.arms,
         reasons=why,
         covariates=found.covariates,
+        labels=found.labels,
+        columns=columns,
         matches=matches,
         fit=fit,
         propensity=propensity,

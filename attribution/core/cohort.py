@@ -112,7 +112,8 @@ class Cohort:
     `estimand` says whom the weighted contrast speaks for. A weight of 0 leaves the unit out; `reasons[n_units]` says
     why, "" where it does not, and `arms[n_units]` is 1 for trained, 0 for controls, −1 for units of neither. Without
     `matches` and `fit` the weights are taken as given: known before the study, not estimated from it. `covariates` are
-    the names that made the arms alike.
+    the names that make the arms alike, `columns[n_units, k]` their columns, named by `labels` (rows of 0 for who cannot
+    take part).
     """
 
     method: str
@@ -121,6 +122,8 @@ class Cohort:
     arms: NDArray[np.int8] | None = field(default=None, repr=False)
     reasons: NDArray[np.object_] | None = field(default=None, repr=False)
     covariates: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    columns: Floats | None = field(default=None, repr=False)
     matches: Matches | None = field(default=None, repr=False)
     fit: WeightModel | None = field(default=None, repr=False)
     propensity: Propensity | None = field(default=None, repr=False)

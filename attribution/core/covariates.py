@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
 from attribution.errors import DataError, MethodError
 
@@ -87,6 +88,31 @@ def require_names(panel: Panel, names: Sequence[str]) -> None:
                 remedy=f"{hint}{listed}; covariates are read by Panel.from_frame(covariates=[…]), in a design file by "
                 "columns.covariates",
             )
+
+
+def cohort_matrix(cohort: Cohort, inside: Bools) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:
+    """Return the design of the columns that made a cohort, its column names, and those left out of it.
+
+    `[n_units, k]` with the intercept first, rows of other units 0. A column that is constant or a combination of those
+    before it among the units `inside[n_units]`, as an exact match makes it, has nothing left to adjust for and is left
+    out.
+    """
+    assert cohort.columns is not None
+    used, kept, gone = inside & (cohort.weights > 0), ["intercept"], []
+    design = [np.where(used, 1.0, 0.0)]
+    for label, column in zip(cohort.labels, cohort.columns.T, strict=True):
+        rows = column[used]
+        spread = float(np.sqrt(np.mean((rows - rows.mean()) ** 2))) if len(rows) else 0.0
+        before = np.column_stack(design)[used]
+        left = rows - before @ np.linalg.lstsq(before, rows, rcond=None)[0]
+        if spread <= DEPENDENT * max(1.0, float(np.abs(rows).max(initial=0.0))) or (
+            float(np.sqrt(np.mean(left**2))) <= DEPENDENT * spread
+        ):
+            gone.append(label)
+            continue
+        kept.append(label)
+        design.append(np.where(used, column, 0.0))
+    return np.column_stack(design), tuple(kept), tuple(gone)
 
 
 def _columns(panel: Panel, name: str, inside: Bools) -> dict[str, Floats]:
