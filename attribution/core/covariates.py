@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
 
@@ -88,6 +89,36 @@ def require_names(panel: Panel, names: Sequence[str]) -> None:
                 remedy=f"{hint}{listed}; covariates are read by Panel.from_frame(covariates=[…]), in a design file by "
                 "columns.covariates",
             )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjustment:
+    """What an effect is adjusted for: the design `[n_units, k]`, its columns, the covariates, and what to say of it."""
+
+    design: Floats
+    labels: tuple[str, ...]
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def adjustment(panel: Panel, covariates: Sequence[str] | None, inside: Bools) -> Adjustment | None:
+    """Return the columns that an effect is adjusted for among the units `inside[n_units]`; None where there are none.
+
+    Covariates that are None are those of a matched cohort: a match is never exact on all of them, and what it leaves is
+    taken out by regression. Raises as `covariate_matrix`.
+    """
+    if covariates is not None:
+        if not len(covariates):
+            return None
+        return Adjustment(*covariate_matrix(panel, covariates, inside), tuple(covariates))
+    cohort = panel.cohort
+    if cohort is None or cohort.matches is None or cohort.columns is None:
+        return None
+    design, labels, gone = cohort_matrix(cohort, inside)
+    if len(labels) == 1:
+        return None
+    notes = (f"the match is exact in {_listed(gone)}: nothing is left to adjust",) if gone else ()
+    return Adjustment(design, labels, cohort.covariates, notes)
 
 
 def cohort_matrix(cohort: Cohort, inside: Bools) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:

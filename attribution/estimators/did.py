@@ -19,8 +19,8 @@ def did(
     baseline: Sequence[Any],
     followup: Sequence[Any],
     controls: Controls = "not_yet",
-    covariates: Sequence[str] = (),
-    adjust: Adjust = "doubly_robust",
+    covariates: Sequence[str] | None = None,
+    adjust: Adjust | None = None,
     washout: int = 0,
     anticipation: int = 0,
     as_assigned: bool = False,
@@ -43,7 +43,8 @@ def did(
     covariates, adjust
         Names of the panel's covariates, `"a:b"` for a product, and the rule that compares changes given them:
         `"doubly_robust"` (right if either its regression or its propensity is), `"regression"`, `"ipw"`,
-        `"doubly_robust_improved"` or `"ipw_unnormalised"`. Without covariates `adjust` does nothing.
+        `"doubly_robust_improved"` or `"ipw_unnormalised"`. Without covariates `adjust` does nothing. On a matched
+        cohort they are its own, by regression, unless given; `covariates=[]` asks for the plain difference.
     washout, anticipation
         Periods after adoption that do not count, and before it in which the KPI may already move. Who is in either
         while the KPI is measured is left out and counted.

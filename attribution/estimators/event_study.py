@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 from attribution.core.estimate import Estimate
 from attribution.core.panel import NEVER, Panel
 from attribution.errors import MethodError
+from attribution.estimators.counted import with_cohort_counted
 from attribution.estimators.options import require_known
 from attribution.estimators.rollouts.aggregation import By
 from attribution.estimators.rollouts.assemble import CellModel, RolloutVariance, rollout
@@ -75,6 +77,27 @@ def event_study(
         raise MethodError(
             "no unit is never trained", where="controls", remedy="compare with the last cohort: controls='last'"
         )
+    build = partial(
+        _estimate,
+        controls=controls,
+        aggregate=aggregate,
+        followup=followup,
+        anticipation=anticipation,
+        washout=washout,
+    )
+    return with_cohort_counted(panel, variance, build)
+
+
+def _estimate(
+    panel: Panel,
+    *,
+    controls: Reference,
+    aggregate: By,
+    followup: Sequence[Any] | None,
+    anticipation: int,
+    washout: int,
+    variance: RolloutVariance,
+) -> Estimate:
     cells = plan_cells(
         panel, controls=controls, base="universal", anticipation=anticipation, washout=washout, followup=followup
     )

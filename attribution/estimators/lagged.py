@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from attribution.core.arms import Controls, two_window_arms, windows
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
+from attribution.estimators.counted import with_cohort_counted
 from attribution.estimators.options import require_att, require_known
 from attribution.estimators.windows.flow import window_flow
 from attribution.estimators.windows.reduce import ARM_NAMES, Reduction, WindowMap, reduce_windows
@@ -123,6 +125,18 @@ def lagged(
             remedy="use did, which reads repeated cross-sections",
         )
     require_att(panel, "lagged")
+    build = partial(_estimate, baseline=baseline, followup=followup, controls=controls)
+    return with_cohort_counted(panel, variance, build)
+
+
+def _estimate(
+    panel: Panel,
+    *,
+    baseline: Sequence[Any],
+    followup: Sequence[Any],
+    controls: Controls,
+    variance: LaggedVariance,
+) -> Estimate:
     before, after = windows(panel, baseline, followup)
     arms = two_window_arms(panel, before, after, controls)
     reduced = reduce_windows(panel, before, after, arms, compare=True)

@@ -33,3 +33,14 @@ def require_att(panel: Panel, method: str) -> None:
             where=f"cohort {panel.cohort.method}",
             remedy="use a cohort whose estimand is the ATT",
         )
+
+
+def require_given_weights(panel: Panel, method: str) -> None:
+    """Raise `MethodError` for a cohort whose weights or matches a method has no way to count."""
+    cohort = panel.cohort
+    if cohort is not None and (cohort.fit is not None or cohort.matches is not None):
+        raise MethodError(
+            f"{method} compares no units with each other, and {cohort.method} says which units are compared",
+            where=f"cohort {cohort.method}",
+            remedy="leave the cohort off this panel, or use did, staggered or adjusted",
+        )

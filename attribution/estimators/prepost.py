@@ -39,6 +39,7 @@ def prepost(
         followup=followup,
         controls=None,
         variance=variance,
+        covariates=(),
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from attribution.core.arms import Controls
-from attribution.core.covariates import covariate_matrix
+from attribution.core.covariates import adjustment
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
+from attribution.estimators.counted import with_cohort_counted
 from attribution.estimators.options import require_att, require_known, require_steps
 from attribution.estimators.rollouts.adjusted import adjust_cells
 from attribution.estimators.rollouts.aggregation import By
@@ -26,8 +28,8 @@ def staggered(
     panel: Panel,
     *,
     controls: Controls = "not_yet",
-    covariates: Sequence[str] = (),
-    adjust: Adjust = "doubly_robust",
+    covariates: Sequence[str] | None = None,
+    adjust: Adjust | None = None,
     aggregate: By = "event",
     base: Base = "varying",
     unbalanced: Unbalanced = "pairs",
@@ -50,7 +52,8 @@ def staggered(
         `"not_yet"`: units that are not trained, nor within `anticipation` of it, by the cell's periods; `"never"`.
     covariates, adjust
         Covariates fixed before adoption, and how they are used: `"doubly_robust"` (as R's `did`),
-        `"doubly_robust_improved"`, `"regression"`, `"ipw"`, `"ipw_unnormalised"`. Without covariates all are one.
+        `"doubly_robust_improved"`, `"regression"`, `"ipw"`, `"ipw_unnormalised"`. Without covariates all are one. On a
+        matched cohort they are its own, by regression, unless given.
     aggregate
         `"event"` (time since adoption), `"group"` (cohort), `"calendar"`, `"simple"` (overall alone), `"cells"`.
     base
@@ -87,9 +90,40 @@ def staggered(
     Source: Callaway & Sant'Anna (2021), Difference-in-differences with multiple time periods, J. Econometrics 225, eq.
     2.5 to 2.9 and section 3; Sant'Anna & Zhao (2020), Doubly robust difference-in-differences, J. Econometrics 219.
     """
-    require_known(controls=(controls, Controls), adjust=(adjust, Adjust), base=(base, Base))
+    require_known(controls=(controls, Controls), base=(base, Base))
+    if adjust is not None:
+        require_known(adjust=(adjust, Adjust))
     require_known(unbalanced=(unbalanced, Unbalanced), variance=(variance, RolloutVariance), aggregate=(aggregate, By))
     require_rollout(panel, "staggered", anticipation=anticipation, washout=washout)
+    build = partial(
+        _estimate,
+        controls=controls,
+        covariates=covariates,
+        adjust=adjust,
+        aggregate=aggregate,
+        base=base,
+        unbalanced=unbalanced,
+        followup=followup,
+        anticipation=anticipation,
+        washout=washout,
+    )
+    return with_cohort_counted(panel, variance, build)
+
+
+def _estimate(
+    panel: Panel,
+    *,
+    controls: Controls,
+    covariates: Sequence[str] | None,
+    adjust: Adjust | None,
+    aggregate: By,
+    base: Base,
+    unbalanced: Unbalanced,
+    followup: Sequence[Any] | None,
+    anticipation: int,
+    washout: int,
+    variance: RolloutVariance,
+) -> Estimate:
     cells = plan_cells(
         panel, controls=controls, base=base, anticipation=anticipation, washout=washout, followup=followup
     )
@@ -104,12 +138,13 @@ def staggered(
             + ("; unbalanced='rows' compares different units" if prepared.mode == "pairs" else ""),
         )
     model: CellModel = prepared.reduced
-    if len(covariates):
-        entering = np.zeros(len(panel.units), dtype=bool)
-        entering[prepared.reduced.member] = True
-        design, _ = covariate_matrix(panel, covariates, entering)
+    entering = np.zeros(len(panel.units), dtype=bool)
+    entering[prepared.reduced.member] = True
+    given = adjustment(panel, covariates, entering)
+    if given is not None:
+        rule: Adjust = adjust or ("regression" if covariates is None else "doubly_robust")
         names = tuple(panel.periods.text(code) for code in range(len(panel.periods)))
-        model = adjust_cells(prepared, design, adjust, period_names=names)
+        model = adjust_cells(prepared, given.design, rule, period_names=names)
     return rollout(
         panel,
         method="staggered",
@@ -118,8 +153,8 @@ def staggered(
         variance=variance,
         flow=rollout_flow(panel, cells, prepared.used, single_rows=panel.kind != "panel"),
         outcome_range=prepared.table.outcome_range,
-        notes=cell_notes(panel, cells, used=prepared.used),
-        adjusted=tuple(covariates),
+        notes=(*cell_notes(panel, cells, used=prepared.used), *(() if given is None else given.notes)),
+        adjusted=() if given is None else given.names,
     ).aggregate(aggregate)
 
 

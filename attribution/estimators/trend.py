@@ -14,7 +14,7 @@ from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
-from attribution.estimators.options import require_att, require_known
+from attribution.estimators.options import require_att, require_given_weights, require_known
 from attribution.estimators.trend_series import TrendSeries, trend_series
 from attribution.numerics.series import (
     Segmented,
@@ -303,3 +303,4 @@ def _require_options(panel: Panel, season: Any, controls: str, variance: str, la
             remedy="aggregate them to one row per period and pass kind='series', or use did",
         )
     require_att(panel, "trend")
+    require_given_weights(panel, "trend")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
+from attribution.estimators.counted import with_cohort_counted
 from attribution.estimators.options import require_att, require_known
 from attribution.estimators.strata import ever_never_strata, has_lone_arm
 from attribution.estimators.two_way.flow import two_way_flow
@@ -69,6 +72,13 @@ def twfe(
     require_att(panel, "twfe")
     if leads and shape == "static":
         raise MethodError("leads are event times", where="leads", remedy="set shape='event'")
+    build = partial(_estimate, shape=shape, leads=leads, satterthwaite=satterthwaite)
+    return with_cohort_counted(panel, variance, build)
+
+
+def _estimate(
+    panel: Panel, *, shape: Shape, leads: bool, satterthwaite: str | None, variance: TwoWayVariance
+) -> Estimate:
     reduced = reduce_two_way(panel, shape, leads=leads)
     terms = ("effect", *(part("effect", "event", one) for one in reduced.events))
     if satterthwaite is not None and satterthwaite not in terms:

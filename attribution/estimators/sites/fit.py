@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attribution.core.arms import Controls, windows
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.options import require_att, require_known
+from attribution.estimators.options import require_att, require_given_weights, require_known
 from attribution.estimators.sites.sites import Sites, site_table
 from attribution.numerics.synthetic import (
     CURVE,
@@ -86,6 +86,7 @@ def fit_sites(
             remedy="use 'trend', or give the series of other sites too",
         )
     require_att(panel, "synthetic")
+    require_given_weights(panel, "synthetic")
     before, after = windows(panel, baseline, followup)
     if len(before.codes) < FEWEST_BASELINE:
         raise MethodError(

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.covariates import covariate_matrix
+from attribution.core.covariates import Adjustment
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.windows.cross_sections import CrossMap, CrossReduction
@@ -101,14 +101,12 @@ class Adjusted:
     notes: tuple[str, ...]
 
 
-def adjust_panel(
-    panel: Panel, reduced: Reduction, covariates: Sequence[str], adjust: Adjust, *, n_extra: int
-) -> Adjusted:
+def adjust_panel(panel: Panel, reduced: Reduction, given: Adjustment, adjust: Adjust, *, n_extra: int) -> Adjusted:
     """Compare the units' changes given covariates: an effect per window after the baseline, then the extra columns.
 
-    Raises `MethodError` where the rule does not exist on these units, `DataError` for unusable covariates.
+    Raises `MethodError` where the rule does not exist on these units.
     """
-    design, labels = covariate_matrix(panel, covariates, reduced.entering)
+    design, labels = given.design, given.labels
     inside = np.flatnonzero(reduced.entering)
     trained, design, n_windows = reduced.arm[inside] == 0, design[inside], len(reduced.missing) - n_extra - 1
     raw = reduced.value[inside]
@@ -147,10 +145,10 @@ def adjust_panel(
 
 
 def adjust_cross_sections(
-    panel: Panel, reduced: CrossReduction, covariates: Sequence[str], adjust: Adjust, *, n_extra: int
+    panel: Panel, reduced: CrossReduction, given: Adjustment, adjust: Adjust, *, n_extra: int
 ) -> Adjusted:
     """Compare rows given covariates: an effect per window after the baseline; see `adjust_panel`."""
-    design, labels = covariate_matrix(panel, covariates, reduced.entering)
+    design, labels = given.design, given.labels
     # The rule that is not normalised depends on the KPI's zero point.
     outcome = reduced.value + (reduced.center if adjust == "ipw_unnormalised" else 0.0)
     pairs, outcomes, clusters, trimmed = [], [], [], 0

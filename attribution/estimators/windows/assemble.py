@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.arms import TRAINED, Arms, Controls, Window, all_windows, assigned_arms, two_window_arms
+from attribution.core.covariates import Adjustment, adjustment
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate, Replay
 from attribution.core.flow import Flow
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
+from attribution.estimators.counted import with_cohort_counted
 from attribution.estimators.options import require_att, require_known, require_steps
 from attribution.estimators.windows.adjusted import Adjusted, AdjustedMap, adjust_cross_sections, adjust_panel
 from attribution.estimators.windows.cross_flow import cross_flow
@@ -61,8 +64,8 @@ def estimate_windows(
     followup: Sequence[Any],
     controls: Controls | None,
     variance: Variance,
-    covariates: Sequence[str] = (),
-    adjust: Adjust = "doubly_robust",
+    covariates: Sequence[str] | None = None,
+    adjust: Adjust | None = None,
     washout: int = 0,
     anticipation: int = 0,
     as_assigned: bool = False,
@@ -72,9 +75,42 @@ def estimate_windows(
     `controls=None` means that the trained arm stands alone.
     """
     _require_options(panel, method, controls, variance, adjust, washout, anticipation, as_assigned)
+    build = partial(
+        _estimate,
+        method=method,
+        recipe=recipe,
+        baseline=baseline,
+        followup=followup,
+        controls=controls,
+        covariates=covariates,
+        adjust=adjust,
+        washout=washout,
+        anticipation=anticipation,
+        as_assigned=as_assigned,
+    )
+    return with_cohort_counted(panel, variance, build)
+
+
+def _estimate(
+    panel: Panel,
+    *,
+    method: str,
+    recipe: Recipe,
+    baseline: Sequence[Any],
+    followup: Sequence[Any],
+    controls: Controls | None,
+    covariates: Sequence[str] | None,
+    adjust: Adjust | None,
+    washout: int,
+    anticipation: int,
+    as_assigned: bool,
+    variance: Variance,
+) -> Estimate:
     chosen = _select(panel, baseline, followup, controls, washout, anticipation, as_assigned)
     reduced, flow = _reduce(panel, chosen)
-    adjusted = _adjust(panel, reduced, covariates, adjust, as_assigned) if len(covariates) else None
+    given = adjustment(panel, covariates, reduced.entering)
+    rule: Adjust = adjust or ("regression" if covariates is None else "doubly_robust")
+    adjusted = None if given is None else _adjust(panel, reduced, given, rule, as_assigned)
     terms, matrix, center = _terms(recipe, reduced, len(chosen.parts), adjusted, as_assigned)
     pieces = reduced.influence
     if adjusted is None:
@@ -90,8 +126,8 @@ def estimate_windows(
     layers = window_layers(variance, panel, reduced, fitted, strata, main=0)
     moved = reduced.composition if adjusted is None else np.append(reduced.composition, adjusted.composition)
     notes = [*strata.notes, *_notes(panel, reduced, flow, chosen)]
-    if adjusted is not None:
-        notes += adjusted.notes
+    if given is not None and adjusted is not None:
+        notes += [*adjusted.notes, *given.notes]
         if np.isnan(layers.covariance).any() and (reduced.means > 0).sum(axis=0).min() > 1:
             notes.append("without one of the clusters the adjusted effect does not exist: its variance is undefined")
     return Estimate(
@@ -114,7 +150,7 @@ def estimate_windows(
         outcome_range=reduced.outcome_range,
         replay=replay,
         notes=tuple(notes),
-        adjusted=tuple(covariates),
+        adjusted=() if given is None else given.names,
     )
 
 
@@ -149,10 +185,10 @@ def _reduce(panel: Panel, chosen: Selection) -> tuple[Reduced, Flow]:
     return reduced, window_flow(panel, reduced, arms, before, after, parts=chosen.parts, names=chosen.names)
 
 
-def _adjust(panel: Panel, reduced: Reduced, covariates: Sequence[str], adjust: Adjust, as_assigned: bool) -> Adjusted:
+def _adjust(panel: Panel, reduced: Reduced, given: Adjustment, adjust: Adjust, as_assigned: bool) -> Adjusted:
     if isinstance(reduced, CrossReduction):
-        return adjust_cross_sections(panel, reduced, covariates, adjust, n_extra=int(as_assigned))
-    return adjust_panel(panel, reduced, covariates, adjust, n_extra=int(as_assigned))
+        return adjust_cross_sections(panel, reduced, given, adjust, n_extra=int(as_assigned))
+    return adjust_panel(panel, reduced, given, adjust, n_extra=int(as_assigned))
 
 
 def _terms(
@@ -225,12 +261,14 @@ def _require_options(
     method: str,
     controls: Controls | None,
     variance: str,
-    adjust: str,
+    adjust: str | None,
     washout: int,
     anticipation: int,
     as_assigned: bool,
 ) -> None:
-    require_known(variance=(variance, Variance), adjust=(adjust, Adjust))
+    require_known(variance=(variance, Variance))
+    if adjust is not None:
+        require_known(adjust=(adjust, Adjust))
     if controls is not None:
         require_known(controls=(controls, Controls))
     require_steps(washout=washout, anticipation=anticipation)
