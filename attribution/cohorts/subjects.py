@@ -128,6 +128,8 @@ def cohort_of(
     everyone[found.inside] = weights
     columns = np.zeros((len(panel.units), len(found.labels)))
     columns[found.inside] = found.columns
+    candidates = np.zeros(len(panel.units), dtype=bool)
+    candidates[found.inside] = True
     why = found.reasons.copy()
     if reasons is not None:
         why[found.inside] = reasons
@@ -137,6 +139,7 @@ def cohort_of(
         weights=everyone,
         arms=found.arms,
         reasons=why,
+        candidates=candidates,
         covariates=found.covariates,
         labels=found.labels,
         columns=columns,

@@ -113,7 +113,7 @@ class Cohort:
     why, "" where it does not, and `arms[n_units]` is 1 for trained, 0 for controls, −1 for units of neither. Without
     `matches` and `fit` the weights are taken as given: known before the study, not estimated from it. `covariates` are
     the names that make the arms alike, `columns[n_units, k]` their columns, named by `labels` (rows of 0 for who cannot
-    take part).
+    take part). `candidates[n_units]` are the units that the method could choose from; None where this is not known.
     """
 
     method: str
@@ -121,6 +121,7 @@ class Cohort:
     weights: Floats
     arms: NDArray[np.int8] | None = field(default=None, repr=False)
     reasons: NDArray[np.object_] | None = field(default=None, repr=False)
+    candidates: NDArray[np.bool_] | None = field(default=None, repr=False)
     covariates: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     columns: Floats | None = field(default=None, repr=False)
