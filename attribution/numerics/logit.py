@@ -65,6 +65,13 @@ def orthonormal(design: Floats, weight: Floats) -> Floats:
 
     Raises `FitError` ("singular") where the columns are linearly dependent.
     """
+    return orthonormal_basis(design, weight)[0]
+
+
+def orthonormal_basis(design: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Return the columns of `orthonormal` and the `basis[k, k]` that makes them: coefficients γ of theirs are
+    basis @ γ of the design's.
+    """
     root = np.sqrt(weight / weight.sum())[:, None]
     size = np.sqrt(((root * design) ** 2).sum(axis=0))
     if not (size > 0).all():
@@ -74,7 +81,8 @@ def orthonormal(design: Floats, weight: Floats) -> Floats:
     # Columns of equal size: a pivot far below them is what is left of a column after those before it.
     if np.abs(np.diag(triangle)).min() <= np.sqrt(SINGULAR) * np.abs(np.diag(triangle)).max() / 100:
         raise FitError("singular")
-    return np.asarray(np.linalg.solve(triangle.T, scaled.T).T)
+    basis = np.linalg.inv(triangle) / size[:, None]
+    return np.asarray(np.linalg.solve(triangle.T, scaled.T).T), basis
 
 
 def products(design: Floats, weights: Floats) -> Floats:
