@@ -122,14 +122,17 @@ def schema(which: Annotated[Schema, typer.Argument(help="Which file's schema to 
 @app.command()
 def methods() -> None:
     """List the methods a design can name, with their options."""
-    from attribution.registry import ESTIMATORS, load, options, summary
+    from attribution.registry import COHORTS, ESTIMATORS, FROM_DESIGN, load, options, summary
 
-    for name in ESTIMATORS:
-        method = load(ESTIMATORS, name, kind="method")
-        _say(f"{name}: {summary(method)}")
-        for option in options(method):
-            default = "from [timing] or [inference]" if option.required else f"default {option.default!r}"
-            _say(f"    {option.name} ({default})")
+    for title, registry in (("Analyses", ESTIMATORS), ("Cohorts", COHORTS)):
+        _say(f"{title}:")
+        for name in registry:
+            method = load(registry, name, kind="method")
+            _say(f"{name}: {summary(method)}")
+            for option in options(method):
+                filled = option.required and option.name in FROM_DESIGN
+                required = "from [timing] or [inference]" if filled else "required"
+                _say(f"    {option.name} ({required if option.required else f'default {option.default!r}'})")
 
 
 def main() -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -30,38 +31,46 @@ def design_json_schema() -> dict[str, Any]:
     # The loader fills it in where there is one KPI.
     definitions["Valuation"]["required"].remove("kpi")
     definitions["Limits"]["properties"]["text"]["anyOf"] = _text_or_array(definitions["Limits"]["properties"]["text"])
-    option_schemas, option_definitions = _option_schemas()
-    definitions.update(option_definitions)
-    definitions["Analysis"] = _analysis(definitions["Analysis"], option_schemas)
+    definitions["CohortTable"]["required"].remove("id")
+    option_schemas, option_definitions = _option_schemas(registry.ESTIMATORS)
+    cohort_schemas, cohort_definitions = _option_schemas(registry.COHORTS)
+    definitions.update(option_definitions | cohort_definitions)
+    definitions["Analysis"] = _one_of_methods(definitions["Analysis"], registry.ESTIMATORS, option_schemas)
+    definitions["CohortTable"] = _one_of_methods(definitions["CohortTable"], registry.COHORTS, cohort_schemas)
+    cohorts = schema["properties"]["cohort"]
+    array = {key: cohorts.pop(key) for key in ("type", "items", "maxItems")}
+    cohorts["anyOf"] = [array["items"], array]
     variances = [options["variance"] for options in option_schemas.values() if "variance" in options]
     distinct = [schema for number, schema in enumerate(variances) if schema not in variances[:number]]
     definitions["Inference"]["properties"]["variance"]["anyOf"] = distinct
     return {"$schema": DIALECT, **schema, "title": "Design of a study of training, version 1"}
 
 
-def _option_schemas() -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def _option_schemas(methods: Mapping[str, str]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return the JSON Schema of each option by method and name, and the definitions that they refer to."""
     inputs = []
-    for name in registry.ESTIMATORS:
-        method = registry.load(registry.ESTIMATORS, name, kind="method")
+    for name in methods:
+        method = registry.load(methods, name, kind="method")
         for option in options_of(method):
             inputs.append(((name, option), "validation", adapter(method, option)))
     found, shared = TypeAdapter.json_schemas(inputs, ref_template=_REF)  # type: ignore[arg-type]
-    by_method: dict[str, dict[str, Any]] = {name: {} for name in registry.ESTIMATORS}
+    by_method: dict[str, dict[str, Any]] = {name: {} for name in methods}
     for (key, _), schema in found.items():
         name, option = key
         by_method[name][option] = _without_null(schema)
     return by_method, _without_null(shared.get("$defs", {}))
 
 
-def _analysis(common: dict[str, Any], option_schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the schema of an analysis: one alternative for each method, told apart by `method`."""
+def _one_of_methods(
+    common: dict[str, Any], methods: Mapping[str, str], option_schemas: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the schema of a row that names a method: one alternative for each, told apart by `method`."""
     alternatives = []
-    for name in registry.ESTIMATORS:
-        method = registry.load(registry.ESTIMATORS, name, kind="method")
+    for name in methods:
+        method = registry.load(methods, name, kind="method")
         own = {key: value for key, value in common["properties"].items() if key != "options"}
         own["method"] = own["method"] | {"const": name}
-        required = ["id", "method", "role"]
+        required = [key for key in common["required"] if key != "kpi"]
         options = {}
         for option in options_of(method).values():
             options[option.name] = dict(option_schemas[name][option.name])

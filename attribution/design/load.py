@@ -15,7 +15,7 @@ from attribution.design.draft import Draft
 from attribution.design.fields import ID_PATTERN
 from attribution.design.messages import is_echo, problem
 from attribution.design.rules import broken_rules
-from attribution.design.schema import TABLES, Analysis, DesignFile, DesignSource, StudyDesign
+from attribution.design.schema import TABLES, Analysis, CohortTable, DesignFile, DesignSource, StudyDesign, Table
 from attribution.errors import DesignError, Problem
 
 MAX_BYTES = 1_000_000
@@ -117,8 +117,15 @@ def _prepare(file: str, parsed: dict[str, Any]) -> dict[str, Any]:
         if isinstance(tables.get(name), tuple):
             rows = [row | {"kpi": row.get("kpi", only)} if _needs(row, only) else row for row in tables[name]]
             tables[name] = tuple(rows)
-    if isinstance(tables.get("analysis"), tuple):
-        tables["analysis"] = tuple(_split(row) if isinstance(row, dict) else row for row in tables["analysis"])
+    if isinstance(tables.get("cohort"), dict):
+        tables["cohort"] = ({"id": "cohort"} | tables["cohort"],)
+        only = tables["cohort"][0]["id"]
+        if isinstance(tables.get("analysis"), tuple):
+            rows = [{"cohort": only} | row if isinstance(row, dict) else row for row in tables["analysis"]]
+            tables["analysis"] = tuple(rows)
+    for name, table in (("analysis", Analysis), ("cohort", CohortTable)):
+        if isinstance(tables.get(name), tuple):
+            tables[name] = tuple(_split(row, table) if isinstance(row, dict) else row for row in tables[name])
     return tables
 
 
@@ -144,8 +151,8 @@ def _needs(row: Any, only: str | None) -> bool:
     return isinstance(row, dict) and "kpi" not in row and only is not None
 
 
-def _split(row: dict[str, Any]) -> dict[str, Any]:
-    own = [name for name in Analysis.model_fields if name != "options"]
+def _split(row: dict[str, Any], table: type[Table]) -> dict[str, Any]:
+    own = [name for name in table.model_fields if name != "options"]
     options = {key: value for key, value in row.items() if key not in own}
     return {key: row[key] for key in own if key in row} | {"options": options}
 

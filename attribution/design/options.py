@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from attribution import registry
 from attribution.design.draft import Draft
 from attribution.design.fields import Window, Windows
 from attribution.design.messages import echo, key_path, nearest, not_known, problem
-from attribution.design.schema import Analysis, Inference, Timing
+from attribution.design.schema import Analysis, CohortTable, Inference, Timing
 from attribution.design.windows import order_problems
 from attribution.errors import Problem
 
@@ -38,33 +38,39 @@ def adapter(method: Callable[..., Any], name: str) -> TypeAdapter[Any]:
 
 
 def option_problems(draft: Draft) -> Iterator[Problem]:
-    """Yield the faults of every analysis: an unknown method, an unknown or missing option, a value of another kind."""
+    """Yield the faults of every analysis and cohort: an unknown method, an unknown or missing option, a wrong value."""
+    for key, cohort in draft.rows(CohortTable, "method"):
+        yield from _options(key, cohort, registry.COHORTS, set())
     for key, analysis in draft.rows(Analysis, "method"):
-        if analysis.method not in registry.ESTIMATORS:
-            yield not_known(f"{key}.method", analysis.method, registry.ESTIMATORS)
-            continue
-        method = registry.load(registry.ESTIMATORS, analysis.method, kind="method")
-        known_options = options_of(method)
-        faulty = set()
-        for name, value in analysis.options.items():
-            found = _fault(f"{key}.{key_path([name])}", analysis, method, name, value)
-            if found is not None:
-                faulty.add(name)
-                yield found
-        for name, option in known_options.items():
-            if option.required and name not in registry.FROM_DESIGN and name not in analysis.options:
-                what = f"the key is missing, expected an option that {analysis.method!r} requires"
-                yield Problem(f"{key}.{name}", what, f"add {name} = …")
-        if not faulty.intersection(WINDOWS):
+        faulty: set[str] = set()
+        yield from _options(key, analysis, registry.ESTIMATORS, faulty)
+        if analysis.method in registry.ESTIMATORS and not faulty.intersection(WINDOWS):
             yield from _own_windows(key, analysis, draft)
 
 
-def _fault(key: str, analysis: Analysis, method: Callable[..., Any], name: str, value: Any) -> Problem | None:
+def _options(key: str, row: Analysis | CohortTable, methods: Mapping[str, str], faulty: set[str]) -> Iterator[Problem]:
+    """Yield the faults of one row's method and options; names of wrong options are added to `faulty`."""
+    if row.method not in methods:
+        yield not_known(f"{key}.method", row.method, methods)
+        return
+    method = registry.load(methods, row.method, kind="method")
+    for name, value in row.options.items():
+        found = _fault(f"{key}.{key_path([name])}", row, method, name, value)
+        if found is not None:
+            faulty.add(name)
+            yield found
+    for name, option in options_of(method).items():
+        if option.required and name not in registry.FROM_DESIGN and name not in row.options:
+            what = f"the key is missing, expected an option that {row.method!r} requires"
+            yield Problem(f"{key}.{name}", what, f"add {name} = …")
+
+
+def _fault(key: str, row: Analysis | CohortTable, method: Callable[..., Any], name: str, value: Any) -> Problem | None:
     known = options_of(method)
     if name not in known:
-        own = [name for name in Analysis.model_fields if name != "options"]
+        own = [name for name in type(row).model_fields if name != "options"]
         options = ", ".join(known)
-        what = f"unknown key {echo(name)}, expected {', '.join(own)} or an option of {analysis.method!r}: {options}"
+        what = f"unknown key {echo(name)}, expected {', '.join(own)} or an option of {row.method!r}: {options}"
         return Problem(key, what, f"{nearest(name, [*own, *known])}; rename the key or take it out")
     try:
         adapter(method, name).validate_python(value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from attribution.design.draft import Draft
 from attribution.design.messages import echo, not_known
 from attribution.design.options import option_problems, variance_problems
 from attribution.design.schema import (
     Analysis,
+    CohortTable,
     Columns,
     Cost,
     Data,
@@ -23,6 +24,12 @@ from attribution.errors import Problem
 from attribution.registry import DATASETS
 
 Rule = Callable[[Draft], Iterator[Problem]]
+
+COVARIATE_OPTIONS = ("covariates", "exact")
+"""Options that name covariates: of any method, and of cohort methods."""
+
+NO_COHORT = "none"
+"""What an analysis says that is on no cohort."""
 
 
 def _data(draft: Draft) -> Iterator[Problem]:
@@ -52,16 +59,22 @@ def _unit(draft: Draft) -> Iterator[Problem]:
 
 def _covariates(draft: Draft) -> Iterator[Problem]:
     for _, columns in draft.rows(Columns, "covariates"):
-        for key, analysis in draft.rows(Analysis, "options"):
-            named = analysis.options.get("covariates", ())
-            if not (isinstance(named, tuple) and all(isinstance(one, str) for one in named)):
-                continue  # another problem says so
-            for place, one in enumerate(named):
-                for part in one.split(":"):
-                    if part not in columns.covariates:
-                        what = f"found {echo(part)}, which is not among columns.covariates"
-                        remedy = f"add it to covariates in [columns]; known: {', '.join(columns.covariates) or 'none'}"
-                        yield Problem(f"{key}.covariates[{place}]", what, remedy)
+        rows: list[tuple[str, Analysis | CohortTable]] = list(draft.rows(Analysis, "options"))
+        rows += draft.rows(CohortTable, "options")
+        for key, row in rows:
+            for option in COVARIATE_OPTIONS if isinstance(row, CohortTable) else COVARIATE_OPTIONS[:1]:
+                yield from _unknown_covariates(f"{key}.{option}", row.options.get(option, ()), columns.covariates)
+
+
+def _unknown_covariates(key: str, named: object, known: Sequence[str]) -> Iterator[Problem]:
+    if not (isinstance(named, tuple) and all(isinstance(one, str) for one in named)):
+        return  # another problem says so
+    for place, one in enumerate(named):
+        for part in one.split(":"):
+            if part not in known:
+                what = f"found {echo(part)}, which is not among columns.covariates"
+                remedy = f"add it to covariates in [columns]; known: {', '.join(known) or 'none'}"
+                yield Problem(f"{key}[{place}]", what, remedy)
 
 
 def _columns(draft: Draft) -> Iterator[Problem]:
@@ -76,7 +89,8 @@ def _columns(draft: Draft) -> Iterator[Problem]:
 def _unique_ids(draft: Draft) -> Iterator[Problem]:
     kpis = [(key, kpi.id) for key, kpi in draft.rows(Kpi, "id")]
     analyses = [(key, analysis.id) for key, analysis in draft.rows(Analysis, "id")]
-    for ids in (kpis, analyses):
+    cohorts = [(key, cohort.id) for key, cohort in draft.rows(CohortTable, "id")]
+    for ids in (kpis, analyses, cohorts):
         seen: dict[str, str] = {}
         for key, own in ids:
             if own in seen:
@@ -95,6 +109,20 @@ def _references(draft: Draft) -> Iterator[Problem]:
     for key, named in analyses + valuations:
         if named not in known:
             yield not_known(f"{key}.kpi", named, known)
+
+
+def _cohorts(draft: Draft) -> Iterator[Problem]:
+    rows = draft.all_rows(CohortTable, "id")
+    if rows is None:
+        return
+    known = [cohort.id for _, cohort in rows]
+    for key, cohort in rows:
+        if cohort.id == NO_COHORT:
+            what = f"found {NO_COHORT!r}, which says that an analysis is on no cohort; expected another id"
+            yield Problem(f"{key}.id", what, "rename the cohort")
+    for key, analysis in draft.rows(Analysis, "cohort"):
+        if analysis.cohort is not None and analysis.cohort not in (*known, NO_COHORT):
+            yield not_known(f"{key}.cohort", analysis.cohort, [*known, NO_COHORT])
 
 
 def _kpis(draft: Draft) -> Iterator[Problem]:
@@ -231,6 +259,7 @@ RULES: tuple[Rule, ...] = (
     _covariates,
     _timing,
     _references,
+    _cohorts,
     _primary_analyses,
     option_problems,
     variance_problems,

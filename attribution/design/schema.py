@@ -209,6 +209,21 @@ class Timing(Table):
     """the number of periods before the launch in which the KPI may already react"""
 
 
+class CohortTable(Table):
+    """Who stands for the untrained. In the file the method's options stand beside its other keys.
+
+    One cohort is written [cohort], and every analysis is on it that does not say cohort = "none"; several are written
+    [[cohort]], each with its id, which an analysis names.
+    """
+
+    id: Id
+    """a short name; may be left out where there is one"""
+    method: Text
+    """the name of a cohort method"""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """the method's options"""
+
+
 class Analysis(Table):
     """One analysis. In the file the method's options stand beside its other keys."""
 
@@ -220,6 +235,8 @@ class Analysis(Table):
     """the name of an estimator"""
     role: Literal["primary", "reference", "sensitivity"]
     """primary (one for each primary KPI), reference or sensitivity"""
+    cohort: Id | None = None
+    """the id of its cohort, or none; may be left out where there is one, written [cohort]"""
     options: dict[str, Any] = Field(default_factory=dict)
     """the method's options"""
 
@@ -316,6 +333,8 @@ class DesignFile(Table):
     """what else happened in the same time"""
     timing: Timing
     """which periods are compared"""
+    cohort: Annotated[tuple[CohortTable, ...], Field(max_length=20)] = ()
+    """who stands for the untrained"""
     analysis: Annotated[tuple[Analysis, ...], Field(min_length=1, max_length=100)]
     """the analyses"""
     inference: Inference = Inference()
@@ -352,6 +371,7 @@ TABLES: Mapping[str, type[Table]] = {
     "assignment": Assignment,
     "other_intervention": OtherIntervention,
     "timing": Timing,
+    "cohort": CohortTable,
     "analysis": Analysis,
     "inference": Inference,
     "valuation": Valuation,
@@ -359,5 +379,5 @@ TABLES: Mapping[str, type[Table]] = {
     "finance": Finance,
     "limits": Limits,
 }
-ARRAYS = ("kpi", "other_intervention", "analysis", "valuation", "cost")
+ARRAYS = ("kpi", "other_intervention", "cohort", "analysis", "valuation", "cost")
 """Tables of which there can be several, written [[name]]."""

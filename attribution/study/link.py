@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
 from attribution.core.periods import PeriodLength, Periods, earlier, label_text, parse_label, period_start
 from attribution.design.schema import Analysis, Kpi, StudyDesign
@@ -29,7 +30,8 @@ class Linked:
     """A study's panels by KPI id, and the windows as of a date. `waiting` are follow-up periods not yet over.
 
     `panels` hold all that was read; `current`, for methods that look at every period, leave out the `rows_waiting` of
-    periods that are not over. `followup` is empty before there is any, and `not_begun` then says why.
+    periods that are not over. `followup` is empty before there is any, and `not_begun` then says why. `cohorts` are
+    those of the analyses, by their id.
     """
 
     panels: Mapping[str, Panel]
@@ -42,6 +44,7 @@ class Linked:
     as_of: datetime.date
     days_since_launch: int
     not_begun: str = ""
+    cohorts: Mapping[str, Cohort] = field(default_factory=dict)
 
     @property
     def too_early(self) -> bool:
@@ -49,9 +52,10 @@ class Linked:
         return self.days_since_launch < FIRST_CLAIM_DAY
 
     def panel_of(self, analysis: Analysis) -> Panel:
-        """Return the panel that an analysis is made from."""
+        """Return the panel that an analysis is made from, with its cohort."""
         whole = compares_windows(analysis.method) or analysis.kpi not in self.current
-        return self.panels[analysis.kpi] if whole else self.current[analysis.kpi]
+        panel = self.panels[analysis.kpi] if whole else self.current[analysis.kpi]
+        return panel.with_cohort(self.cohorts[analysis.id]) if analysis.id in self.cohorts else panel
 
     def is_over(self, label: Any) -> bool:
         """Say whether a period that the design names is over."""
@@ -123,6 +127,34 @@ def _panel(design: StudyDesign, kpi: Kpi, frame: pd.DataFrame) -> Panel:
 def compares_windows(method: str) -> bool:
     """Say whether a method looks at the periods of its two windows alone, not at all periods of the panel."""
     return any(option.name == "baseline" for option in options(load(ESTIMATORS, method, kind="method")))
+
+
+def own_options(analysis: Analysis, linked: Linked) -> dict[str, Any]:
+    """Return the options that an analysis states, its own follow-up without periods that are not over."""
+    stated = dict(analysis.options)
+    if "followup" not in stated:
+        return stated
+    windows = [[one] if not isinstance(one, tuple) else list(one) for one in stated["followup"]]
+    over = [kept for window in windows if (kept := [label for label in window if linked.is_over(label)])]
+    if not over:
+        raise DataError(
+            f"no period of its own follow-up is over on {linked.as_of}",
+            where=f"analysis {analysis.id!r}, followup",
+            remedy="run the study later, or leave the analysis out until then",
+        )
+    nested = any(isinstance(one, tuple) for one in stated["followup"])
+    return stated | {"followup": over if nested else [label for window in over for label in window]}
+
+
+def own_windows(analysis: Analysis, linked: Linked) -> dict[str, list[Any]]:
+    """Return the windows that an analysis compares, a follow-up of several windows as all of their periods."""
+    stated = own_options(analysis, linked)
+    followup = [one for window in stated.get("followup", linked.followup) for one in _as_list(window)]
+    return {"baseline": list(stated.get("baseline", linked.baseline)), "followup": followup}
+
+
+def _as_list(window: Any) -> list[Any]:
+    return list(window) if isinstance(window, (list, tuple)) else [window]
 
 
 def _current(

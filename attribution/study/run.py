@@ -18,7 +18,8 @@ from attribution.finance.roi import Roi, roi
 from attribution.inference.factor import AttributionFactor, attribution_factor
 from attribution.inference.look_back import LookBack, look_back
 from attribution.registry import CHECKS, ESTIMATORS, ONCE_A_STUDY, load, options
-from attribution.study.link import FIRST_CLAIM_DAY, Linked, link
+from attribution.study.cohorts import with_cohorts
+from attribution.study.link import FIRST_CLAIM_DAY, Linked, link, own_options
 from attribution.study.manifest import build_manifest
 from attribution.study.result import StudyResult
 from attribution.study.sources import Source, read
@@ -55,6 +56,7 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
 
 def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: int = 1) -> StudyResult:
     """Run a study whose follow-up has begun on its panels; see `run`."""
+    linked = with_cohorts(design, linked)
     estimates = {analysis.id: _estimate(analysis, design, linked) for analysis in design.analysis}
     if linked.too_early:
         estimates = _progress(estimates, design, linked)
@@ -95,7 +97,7 @@ def _estimate(analysis: Analysis, design: StudyDesign, linked: Linked) -> Estima
         "variance": design.inference.variance,
     }
     known = {option.name for option in options(method)}
-    keywords = {name: value for name, value in filled.items() if name in known} | _own_options(analysis, linked)
+    keywords = {name: value for name, value in filled.items() if name in known} | own_options(analysis, linked)
     try:
         estimate: Estimate = method(linked.panel_of(analysis), **keywords)
     except (DataError, MethodError) as error:
@@ -117,23 +119,6 @@ def _progress(estimates: Mapping[str, Estimate], design: StudyDesign, linked: Li
                 remedy="run the study later",
             )
     return found
-
-
-def _own_options(analysis: Analysis, linked: Linked) -> dict[str, Any]:
-    """Return the options that an analysis states, its own follow-up without periods that are not over."""
-    stated = dict(analysis.options)
-    if "followup" not in stated:
-        return stated
-    windows = [[one] if not isinstance(one, tuple) else list(one) for one in stated["followup"]]
-    over = [kept for window in windows if (kept := [label for label in window if linked.is_over(label)])]
-    if not over:
-        raise DataError(
-            f"no period of its own follow-up is over on {linked.as_of}",
-            where=f"analysis {analysis.id!r}, followup",
-            remedy="run the study later, or leave the analysis out until then",
-        )
-    nested = any(isinstance(one, tuple) for one in stated["followup"])
-    return stated | {"followup": over if nested else [label for window in over for label in window]}
 
 
 def _look_back(design: StudyDesign, estimates: Mapping[str, Estimate], primary: str) -> LookBack:
@@ -212,6 +197,7 @@ def findings_of(
         analysis.id: Evidence(
             design=design,
             panel=linked.panel_of(analysis),
+            cohort=linked.cohorts.get(analysis.id),
             estimate=estimates.get(analysis.id),
             factor=factors.get(analysis.id),
             ledger=ledger,
