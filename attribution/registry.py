@@ -30,6 +30,9 @@ COHORTS: Mapping[str, str] = {}
 
 DATASETS: Mapping[str, str] = {
     "jobtraining": "attribution.datasets.jobtraining:jobtraining",
+    "nsw": "attribution.datasets.nsw:nsw",
+    "nsw_cps": "attribution.datasets.nsw:nsw_cps",
+    "nsw_psid": "attribution.datasets.nsw:nsw_psid",
     "rollout": "attribution.datasets.rollout:rollout",
 }
 
