@@ -47,7 +47,8 @@ class Matches:
     Link l says that unit `trained[l]` is matched with unit `control[l]`, which is the part `share[l]` of its match:
     shares sum to 1 for each trained unit that is matched. `sets[n_units]` is the matched set of each unit, −1 for
     none; None where a control may serve several trained units (`replacement`). Strata with many of both arms
-    (exact, coarsened, subclasses, full) have sets and no links.
+    (exact, coarsened, subclasses, full) have sets and no links. `on_propensity` says that nearness was that of an
+    estimated propensity alone, which the variance of matches with replacement counts.
     """
 
     replacement: bool
@@ -55,6 +56,7 @@ class Matches:
     trained: NDArray[np.int64] = field(repr=False)
     control: NDArray[np.int64] = field(repr=False)
     share: Floats = field(repr=False)
+    on_propensity: bool = False
 
     @property
     def n_sets(self) -> int:
