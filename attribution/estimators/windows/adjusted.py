@@ -125,7 +125,7 @@ def adjust_panel(panel: Panel, reduced: Reduction, given: Adjustment, adjust: Ad
     try:
         pair = panel_pair(trained, design, reduced.weight[inside], adjust)
     except FitError as error:
-        raise _refused(error.reason, adjust, trained, design, labels) from error
+        raise refused_fit(error.reason, adjust, trained, design, labels) from error
     columns = np.concatenate([changes, *absent], axis=1)
     made = PanelEffects(pair, columns, reduced.clusters[inside], n_windows, n_extra, tuple(shares))
     att, moved = pair.influence(columns)
@@ -160,7 +160,7 @@ def adjust_cross_sections(
         try:
             pair = cross_pair(trained, post, design[rows], reduced.weight[rows], adjust)
         except FitError as error:
-            raise _refused(error.reason, adjust, trained, design[rows], labels) from error
+            raise refused_fit(error.reason, adjust, trained, design[rows], labels) from error
         pairs.append(pair)
         outcomes.append(outcome[rows, None])
         clusters.append(reduced.clusters[rows])
@@ -177,7 +177,7 @@ def _notes(labels: tuple[str, ...], adjust: str, trimmed: int, unit: str) -> tup
     return said, f"{trimmed} of the controls ({unit}) have a propensity of at least .995 and no weight"
 
 
-def _refused(
+def refused_fit(
     reason: FitReason, adjust: str, trained: NDArray[np.bool_], design: Floats, labels: tuple[str, ...]
 ) -> MethodError:
     """Return the error of a rule that does not exist on these units, with the columns that it may be for."""

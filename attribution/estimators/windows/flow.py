@@ -160,6 +160,7 @@ def _units_left_out(panel: Panel, reduced: Reduction, arms: Arms, parts: Sequenc
         partial |= np.bincount(observations.unit[valued & inside], minlength=n_units) == 0
     reasons: list[tuple[str, Mask]] = [
         *arm_reasons(arms, reduced.n_arms),
+        *cohort_reasons(panel),
         ("weight 0", reduced.weight == 0),
         ("no KPI value in either window", ~has[0] & ~has[1]),
         ("no KPI value in the baseline", ~has[0]),
@@ -175,6 +176,15 @@ def arm_reasons(arms: Arms, n_arms: int) -> list[tuple[str, Mask]]:
     left_out = arms.code == LEFT_OUT
     reasons = [(reason, left_out & (arms.labels == label)) for label, reason in WHY_NOT.items()]
     return [*reasons, ("not of the trained arm", (arms.code == CONTROL) & (n_arms == 1))]
+
+
+def cohort_reasons(panel: Panel) -> list[tuple[str, Mask]]:
+    """Return the reasons for which a panel's cohort gives no weight, each with its units."""
+    cohort = panel.cohort
+    if cohort is None or cohort.reasons is None:
+        return []
+    known = np.unique(cohort.reasons[cohort.reasons != ""].astype(str))
+    return [(f"not in the cohort: {reason}", cohort.reasons == reason) for reason in known]
 
 
 def _rows_left_out(panel: Panel, reduced: Reduction, names: tuple[str, str]) -> list[LeftOut]:

@@ -200,7 +200,7 @@ def reduce_windows(
             raw[:, window],
         )  # fmt: skip
         shift[:, window] = one.shift
-    influence, sums = _levels(raw, raw - shift, weight, arm, arm_weight, clusters, n_clusters, n_arms)
+    influence, sums = arm_levels(raw, raw - shift, weight, arm, arm_weight, clusters, n_clusters, n_arms)
     for window, found in enumerate(missing):
         if found is not None:
             for index in range(n_arms):
@@ -245,7 +245,7 @@ def _complete(
     clusters, n_clusters = cluster_columns(panel, candidate)
     arm = np.where(candidate, np.where(arms.code == TRAINED, 0, 1), -1).astype(np.int8)
     arm_weight = _arm_weight(arm, weight, n_arms)
-    influence, sums = _levels(value, value, weight, arm, arm_weight, clusters, n_clusters, n_arms)
+    influence, sums = arm_levels(value, value, weight, arm, arm_weight, clusters, n_clusters, n_arms)
     observed = np.zeros((n_arms, n_periods), dtype=np.int64)
     observed[:] = np.bincount(arm[candidate], minlength=n_arms)[:n_arms, None]
     return Reduction(
@@ -289,7 +289,7 @@ def _entering(
         usable = found
 
 
-def _levels(
+def arm_levels(
     raw: Floats,
     value: Floats,
     weight: Floats,
