@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Window, two_window_arms, windows
+from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Window, adoption_arms, two_window_arms, windows
 from attribution.core.cohort import Cohort, Estimand, Matches, Propensity, WeightModel
 from attribution.core.covariates import covariate_matrix, require_names
 from attribution.core.panel import Panel
@@ -195,10 +195,8 @@ def _arms(
             seen[observations.unit[rows]] = True
             reasons[(reasons == "") & ~seen] = f"no KPI value in the {'follow-up' if window is after else 'baseline'}"
         return before, code, reasons
-    trained = adopted < len(panel.periods)
-    code = np.where(trained, TRAINED, CONTROL).astype(np.int8)
+    code = adoption_arms(panel)
     if panel.kind == "panel":
-        code[adopted == 0] = LEFT_OUT
         reasons[adopted == 0] = "trained in or before the first period"
     else:
         known = np.zeros(n_units, dtype=bool)

@@ -128,6 +128,19 @@ def two_window_arms(
     return Arms(code, labels)
 
 
+def adoption_arms(panel: Panel) -> NDArray[np.int8]:
+    """Return each unit's arm where no windows are given: trained by the last period, or not trained by then.
+
+    Who was trained in or before the first period of a panel is in neither; in a cross-section, who is trained and who
+    is not.
+    """
+    adopted = panel.units.adopted
+    code = np.where(adopted < len(panel.periods), TRAINED, CONTROL).astype(np.int8)
+    if panel.kind == "panel":
+        code[adopted == 0] = LEFT_OUT
+    return code
+
+
 def assigned_arms(panel: Panel) -> Arms:
     """Split units by assignment, whoever was trained; raises `MethodError` for a panel without assignments."""
     assigned = panel.units.assigned

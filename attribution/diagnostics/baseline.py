@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from attribution.core.arms import CONTROL, TRAINED, assigned_arms, two_window_arms, windows
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
+from attribution.diagnostics.comparison import kpi_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +76,7 @@ def baseline_balance(panel: Panel, estimate: Estimate) -> pd.DataFrame:
     if arms is None:
         return pd.DataFrame(columns=columns)
     masks = [arms.trained, arms.control]
-    level = _baseline_mean(panel, arms.before)
+    level = kpi_mean(panel, arms.before)
     if panel.kind == "repeated_cross_sections":
         masks = [mask & np.isin(panel.observations.period, arms.before) for mask in masks]
     variables = {estimate.outcome: level}
@@ -118,12 +119,3 @@ def standardised_difference(first: Floats, first_weight: Floats, second: Floats,
         spread = np.sqrt(np.float64(pooled) / (sum(sizes) - 2))
         g = float(small * (means[0] - means[1]) / spread)
     return g if np.isfinite(g) else float("nan")
-
-
-def _baseline_mean(panel: Panel, codes: NDArray[np.int16]) -> Floats:
-    observations, n_units = panel.observations, len(panel.units)
-    inside = np.isin(observations.period, codes) & ~np.isnan(observations.outcome)
-    unit = observations.unit[inside]
-    count = np.bincount(unit, minlength=n_units)
-    total = np.bincount(unit, weights=observations.outcome[inside], minlength=n_units)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
