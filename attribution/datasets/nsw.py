@@ -17,8 +17,8 @@ def nsw() -> pd.DataFrame:
     """Return the experiment: 185 men trained in 1976–77 and 260 refused by lot, their earnings of 1974, 1975 and 1978.
 
     One row per person and year: `person, year, earnings` (dollars of the year), `trained` (0 or 1 in the year), `lot`
-    (assigned to training, 0 or 1), and `age, education` (years), `black, hispanic, married, nodegree` (0 or 1) before
-    it. Needs the extra `studies`.
+    (assigned to training, 0 or 1), and `age, education` (years), `black, hispanic, married, nodegree`, `earnings_1974`,
+    `idle_1974, idle_1975` (no earnings in the year; 0 or 1) before it. Needs the extra `studies`.
 
     Source: LaLonde (1986), Evaluating the econometric evaluations of training programs with experimental data, AER 76;
     the sample of Dehejia & Wahba (1999), JASA 94. Copy of the package causaldata.
@@ -88,9 +88,12 @@ def _stacked(experiment: pd.DataFrame, survey: pd.DataFrame) -> pd.DataFrame:
 def _long(wide: pd.DataFrame, *, assigned: bool = False) -> pd.DataFrame:
     import pandas as pd
 
+    known = wide[["person", *COLUMNS]].astype(dict.fromkeys(COLUMNS, float))
+    known["earnings_1974"] = wide["re74"].astype(float)
+    known["idle_1974"], known["idle_1975"] = ((wide[name] == 0).astype(float) for name in ("re74", "re75"))
     years = []
     for year in YEARS:
-        one = wide[["person", *COLUMNS]].astype(dict.fromkeys(COLUMNS, float))
+        one = known.copy()
         one.insert(1, "year", year)
         one.insert(2, "earnings", wide[f"re{year % 100}"].astype(float))
         one.insert(3, "trained", (wide["treat"] * (year == YEARS[-1])).astype(int))
