@@ -26,7 +26,11 @@ ESTIMATORS: Mapping[str, str] = {
     "twfe": "attribution.estimators.twfe:twfe",
 }
 
-COHORTS: Mapping[str, str] = {}
+COHORTS: Mapping[str, str] = {
+    "coarsened": "attribution.cohorts.coarsened:coarsened",
+    "exact": "attribution.cohorts.exact:exact",
+    "subclass": "attribution.cohorts.subclass:subclass",
+}
 
 DATASETS: Mapping[str, str] = {
     "jobtraining": "attribution.datasets.jobtraining:jobtraining",
