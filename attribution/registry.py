@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 from attribution.errors import MethodError
 
 ESTIMATORS: Mapping[str, str] = {
+    "adjusted": "attribution.estimators.adjusted:adjusted",
     "did": "attribution.estimators.did:did",
     "event_study": "attribution.estimators.event_study:event_study",
     "lagged": "attribution.estimators.lagged:lagged",
@@ -42,6 +43,11 @@ DATASETS: Mapping[str, str] = {
 
 CHECKS: Mapping[str, str] = {
     "baseline_equivalence": "attribution.checks.baseline:baseline_equivalence",
+    "cohort_balance": "attribution.checks.balance:cohort_balance",
+    "overlap": "attribution.checks.overlap:common_support",
+    "effective_sample_size": "attribution.checks.overlap:effective_sample_size",
+    "trained_dropped": "attribution.checks.balance:trained_dropped",
+    "measured_before": "attribution.checks.balance:measured_before",
     "pre_periods": "attribution.checks.baseline:pre_periods",
     "pre_trends": "attribution.checks.pretrends:pre_trends",
     "trend_breakdown": "attribution.checks.pretrends:trend_breakdown",

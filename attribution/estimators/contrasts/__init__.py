@@ -1,0 +1,1 @@
+"""Arms compared at one time, or by their changes, given covariates or a cohort."""
