@@ -29,6 +29,13 @@ class Evidence:
     ledger: CostLedger | None = None
     look_back: LookBack | None = None
 
+    @property
+    def made_with(self) -> Cohort | None:
+        """The cohort of the analysis: the one given, or the panel's."""
+        if self.cohort is not None or self.panel is None:
+            return self.cohort
+        return self.panel.cohort
+
 
 Check: TypeAlias = Callable[[Evidence], Finding]
 
