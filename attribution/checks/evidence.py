@@ -60,6 +60,13 @@ class Rule:
         """Return the finding of a rule that needs an estimate: for want of data, with `reason`, or of a follow-up."""
         return self.skipped(reason if evidence.panel is None else "the follow-up is not over")
 
+    def without_cohort(self, evidence: Evidence) -> Finding:
+        """Return the finding of a rule about a cohort without one: for want of data, of a follow-up, or at all."""
+        declared = evidence.design is not None and len(evidence.design.cohort) > 0
+        if evidence.made_with is None and (evidence.estimate is not None or not declared):
+            return self.skipped("the analysis is on no cohort")
+        return self.waits(evidence, "no data to make the cohort from")
+
 
 def review_evidence(evidence: Evidence, checks: Iterable[str] = tuple(CHECKS)) -> tuple[Finding, ...]:
     """Apply the named checks of the registry, by default every one, in their order."""

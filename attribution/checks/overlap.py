@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from attribution.checks.balance import NO_COHORT
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.arms import CONTROL, TRAINED
 from attribution.core.finding import Finding
@@ -30,10 +29,8 @@ NAMED = 5
 def common_support(evidence: Evidence) -> Finding:
     """Name the units of the cohort that have nobody like them in the other arm."""
     panel, cohort = evidence.panel, evidence.made_with
-    if panel is None:
-        return OVERLAP.skipped("no data to compare propensities in")
-    if cohort is None:
-        return OVERLAP.skipped(NO_COHORT)
+    if panel is None or cohort is None:
+        return OVERLAP.without_cohort(evidence)
     if cohort.propensity is None and not cohort.labels:
         return OVERLAP.skipped("the weights are given, without covariates whose overlap could be looked at")
     try:
@@ -73,10 +70,8 @@ def _named(outside: tuple[Outside, ...]) -> str:
 def effective_sample_size(evidence: Evidence) -> Finding:
     """Count the effective units of the weighted comparison, and look for units that carry it alone."""
     panel, cohort = evidence.panel, evidence.made_with
-    if panel is None:
-        return SIZE.skipped("no data to weigh")
-    if cohort is None:
-        return SIZE.skipped(NO_COHORT)
+    if panel is None or cohort is None:
+        return SIZE.without_cohort(evidence)
     arms = comparison(panel, cohort)
     trained, control = arm_weights(arms, TRAINED), arm_weights(arms, CONTROL)
     # The trained stand for themselves in an effect on the trained; in all others both arms are a weighted comparison.

@@ -16,6 +16,11 @@ DESIGN = Path(__file__).resolve().parents[3] / "designs" / "michigan-grants.toml
 
 FINDINGS = {
     "baseline_equivalence": "pass",
+    "cohort_balance": "skipped",
+    "overlap": "skipped",
+    "effective_sample_size": "skipped",
+    "trained_dropped": "skipped",
+    "measured_before": "skipped",
     "pre_periods": "warn",
     "pre_trends": "skipped",
     "trend_breakdown": "skipped",
