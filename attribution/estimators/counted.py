@@ -18,6 +18,7 @@ from attribution.core.estimate import Estimate, Regroupable, Replay
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.matched import matched_estimate
+from attribution.estimators.matches.entered import settled
 from attribution.estimators.strata import ever_never_strata, has_lone_arm
 from attribution.numerics.resample import blocks
 from attribution.numerics.variance import Layers, cluster_sums, stratified
@@ -47,9 +48,11 @@ def with_cohort_counted(panel: Panel, variance: str, build: Build) -> Estimate:
     cohort = panel.cohort
     if cohort is None or (cohort.fit is None and cohort.matches is None):
         return build(panel, variance=variance)
-    return counted(
-        panel, cohort, build(by_unit(panel), variance=variance if variance in ON_UNITS else "default"), variance
-    )
+    # CR1S by set takes the number of parameters from the estimator's own CR1S.
+    own = variance if variance in ON_UNITS or (cohort.matches is not None and variance == "CR1S") else "default"
+    panel, estimate = settled(panel, lambda whole: build(by_unit(whole), variance=own))
+    assert panel.cohort is not None
+    return counted(panel, panel.cohort, estimate, variance)
 
 
 def by_unit(panel: Panel) -> Panel:

@@ -1,14 +1,207 @@
-"""Inference for matched cohorts: matched sets stay together, whoever was drawn."""
+"""Inference for matched cohorts: matched sets stay together, whoever is drawn.
+
+An estimator knows weights, not matches. It is run with every unit as its own cluster, and the variance that is valid
+for the matches is put around the result: clusters of matched sets without replacement (Abadie & Spiess 2022), sets and
+assignment clusters both where training was assigned above the unit, and Abadie & Imbens (2006, 2011, 2016) where a
+control may serve several trained units.
+"""
 
 from __future__ import annotations
 
-from attribution.core.estimate import Estimate
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.core.estimate import Estimate, Replay
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
+from attribution.estimators.matches.entered import Entered, entered, held
+from attribution.estimators.matches.reused import reused
+from attribution.estimators.matches.sets import SETS, Cells, Grouping, SetMap, dense, group_units
+from attribution.estimators.strata import ever_never_strata
+from attribution.numerics.matched_variance import between
+from attribution.numerics.variance import Layers, cluster_sums, stratified, welch_df
+
+Floats = NDArray[np.float64]
+
+ON_UNITS = ("classical", "HC0", "HC1", "HC2", "HC3")
+BY_SET = ("CR0", "CR1", "CR1S")
+TWO_WAY = "two_way"
 
 
 def matched_estimate(panel: Panel, estimate: Estimate, variance: str) -> Estimate:
-    """Return an estimate made with every unit as its own cluster, with the inference of the panel's matched cohort."""
-    raise MethodError(
-        f"{estimate.method} has no variance on a matched cohort yet", where="cohort", remedy="use propensity or entropy"
+    """Return an estimate made with every unit as its own cluster, with the inference of the panel's matched cohort.
+
+    `variance="default"`: matched sets are the clusters, the jackknife over up to 100 of them, else the influence;
+    strata with several units of each arm are cells, whose units are independent and whose weights are found again in
+    each draw. Where training was assigned above the unit, by assignment cluster and by set (`two_way`); with
+    replacement `abadie_imbens`. `"CR0"`, `"CR1"`, `"CR1S"`: sums by set, weights as given; those of independent units
+    (`"HC1"` …) are the estimator's own. For `"CR1S"` the estimate is to be that of `"CR1S"` too, from which the number
+    of its parameters is read. Raises `MethodError` for a named variance that does not apply to the matches, and for
+    matches with replacement where training was assigned above the unit.
+
+    Source: Abadie & Spiess (2022), Robust post-matching inference, JASA 117; Cameron, Gelbach & Miller (2011) for two
+    clusters; Abadie & Imbens (2006, 2011, 2016) with replacement.
+    """
+    cohort = panel.cohort
+    assert cohort is not None
+    assert cohort.matches is not None
+    found = entered(panel, cohort, estimate)
+    estimate = replace(estimate, variance=variance, notes=(*estimate.notes, *cohort.notes))
+    if variance in ON_UNITS and found.coarse:
+        raise MethodError(
+            f"variance {variance!r} takes {panel.columns.unit} as independent, but {panel.columns.cluster} is the "
+            f"cluster ({len(found.units):,} units in {found.n_clusters:,} clusters)",
+            where="variance",
+            remedy="use the default, which counts clusters and matched sets, or build the panel without a cluster",
+        )
+    if variance not in ("default", *ON_UNITS, *BY_SET):
+        raise MethodError(
+            f"variance {variance!r} is not there for matched cohorts",
+            where="variance",
+            remedy="use 'default', or 'CR0', 'CR1' or 'CR1S' by matched set",
+        )
+    if cohort.matches.replacement:
+        return reused(panel, cohort, cohort.matches, found, estimate, variance)
+    grouping = group_units(
+        found.sets,
+        found.trained,
+        panel.units.weight[found.units],
+        linked=len(cohort.matches.trained) > 0,
+        both=cohort.estimand != "ATT",
+    )
+    if variance == "default":
+        return _default(found, estimate, grouping)
+    return _named(found, estimate, variance)
+
+
+def _default(found: Entered, estimate: Estimate, grouping: Grouping) -> Estimate:
+    by_unit = grouping.cells.influence(estimate.influence[found.units])
+    crossing = len(np.unique(grouping.code.astype(np.int64) * found.n_clusters + found.clusters))
+    if not found.coarse or crossing == found.n_clusters:
+        # Every assignment cluster lies within a set: the sets are the clusters.
+        return _one_way(found, estimate, by_unit, grouping.code, grouping.strata, grouping.names, grouping.cells)
+    clusters, strata, names, notes = _assignment(found, estimate)
+    clustered = _one_way(found, estimate, by_unit, clusters, strata, names, grouping.cells)
+    clustered = replace(clustered, notes=(*notes, *clustered.notes))
+    if crossing == grouping.n_groups:
+        # Every set lies within an assignment cluster, which covers it.
+        return clustered
+    return _two_way(found, clustered, by_unit, grouping)
+
+
+def _one_way(
+    found: Entered,
+    estimate: Estimate,
+    by_unit: Floats,
+    code: NDArray[np.int32],
+    strata: NDArray[np.int32],
+    names: tuple[str, ...],
+    cells: Cells,
+) -> Estimate:
+    """Return the estimate with groups of units as its clusters, and the default variance over them."""
+    values, n_groups = estimate.values, len(strata)
+    weight = np.asarray(np.bincount(code, weights=found.weight, minlength=n_groups), dtype=float)
+    sums = cluster_sums(by_unit, code, n_groups)
+    replay: Replay | None = None if estimate.replay is None else SetMap(estimate.replay, code, cells)
+    if found.lone(code):
+        layers = Layers(np.full((len(names), len(values), len(values)), np.nan), np.ones(len(names)))
+    else:
+        layers = stratified(replay or _linear(values, sums), values, sums, strata, weight)
+    notes = estimate.notes
+    if cells.n_strata:
+        notes = (*notes, f"{cells.n_strata} strata are taken as fixed: their weights are found again in every draw")
+    if SETS in names and int((strata == names.index(SETS)).sum()) == 1 and len(names) > 1:
+        notes = (*notes, "one stratum has a single unit of an arm, and no other is like it: its variance is undefined")
+    return replace(
+        estimate,
+        influence=found.spread(by_unit),
+        clusters=found.spread_codes(code),
+        strata=strata,
+        stratum_names=names,
+        covariance=layers.covariance,
+        stratum_df=layers.df,
+        n=held(estimate.n, code, found.trained),
+        replay=replay,
+        notes=notes,
+    )
+
+
+def _linear(values: Floats, sums: Floats) -> Replay:
+    """Return the map that moves by the influence alone, for an estimate that has none."""
+    return lambda weights: values + (weights - 1.0) @ sums
+
+
+def _assignment(
+    found: Entered, estimate: Estimate
+) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[str, ...], tuple[str, ...]]:
+    """Return the assignment clusters and their strata: the estimator's, `mixed` where a cluster has several."""
+    n_strata = len(estimate.stratum_names)
+    own = estimate.strata.astype(np.int64)
+    counts = np.stack([np.bincount(own[found.trained == arm], minlength=n_strata) for arm in (False, True)])
+    cell = found.clusters.astype(np.int64) * n_strata + own
+    size = np.bincount(cell, weights=found.weight, minlength=found.n_clusters * n_strata).astype(float)
+    strata = ever_never_strata(size.reshape(found.n_clusters, n_strata), estimate.stratum_names, counts[1] > counts[0])
+    return found.clusters, strata.code, strata.names, strata.notes
+
+
+def _two_way(found: Entered, clustered: Estimate, by_unit: Floats, grouping: Grouping) -> Estimate:
+    """Return the estimate with the variance by assignment cluster and, beyond it, by sets that cross clusters."""
+    extra = between(by_unit, grouping.code, found.clusters)
+    layers = np.concatenate([clustered.covariance, extra[None]])
+    df = np.append(clustered.stratum_df, max(grouping.n_groups - 1.0, 1.0))
+    by_term = np.stack([np.diagonal(one) for one in layers], axis=1)
+    least = float(np.nanmin(np.append(welch_df(by_term, df), df.sum())))
+    return replace(
+        clustered,
+        strata=np.zeros(found.n_clusters, dtype=np.int32),
+        stratum_names=("assignment clusters and matched sets",),
+        covariance=layers.sum(axis=0)[None],
+        stratum_df=np.array([max(least, 1.0)]),
+        variance=TWO_WAY,
+        replay=None,
+        no_replay="matched sets cross assignment clusters, and no draw of either keeps the other whole",
+    )
+
+
+def _named(found: Entered, estimate: Estimate, variance: str) -> Estimate:
+    """Return the estimate with a variance that other software prints: sums by set and cluster, weights fixed."""
+    rows = estimate.influence[found.units]
+    n = len(rows)
+    alone = np.arange(n, dtype=np.int64) + int(found.sets.max(initial=-1)) + 1
+    code = dense(np.where(found.sets >= 0, found.sets, alone))
+    covariance, n_groups = estimate.covariance, int(code.max()) + 1
+    df = estimate.stratum_df
+    if variance in BY_SET:
+        ways = [(code, 1.0)]
+        if found.coarse:
+            both = dense(code.astype(np.int64) * found.n_clusters + found.clusters)
+            ways = [(code, 1.0), (found.clusters, 1.0), (both, -1.0)]
+        covariance, df = np.zeros_like(rows.T @ rows)[None], np.full(1, np.inf)
+        for codes, sign in ways:
+            size = int(codes.max()) + 1
+            sums = cluster_sums(rows, codes, size)
+            factor = 1.0 if variance == "CR0" else np.float64(size) / (size - 1)
+            covariance = covariance + sign * factor * (sums.T @ sums)[None]
+            df = np.minimum(df, max(size - 1.0, 1.0))
+        if variance == "CR1S":
+            # For independent units CR1S is the sum of squares times N/(N − k).
+            covariance = (
+                covariance * (n - 1) / n * (np.trace(estimate.covariance.sum(axis=0)) / np.trace(rows.T @ rows))
+            )
+    replay = None if estimate.replay is None else SetMap(estimate.replay, code, Cells.none(n))
+    crossed = found.coarse and variance in BY_SET
+    return replace(
+        estimate,
+        clusters=found.spread_codes(code),
+        strata=np.zeros(n_groups, dtype=np.int32),
+        stratum_names=(SETS,),
+        covariance=covariance,
+        stratum_df=df,
+        n=held(estimate.n, code, found.trained),
+        replay=None if crossed else replay,
+        no_replay="matched sets cross assignment clusters, and no draw of either keeps the other whole"
+        if crossed
+        else "",
     )
