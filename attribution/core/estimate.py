@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,23 @@ class Replay(Protocol):
     """A map of weights: `weights[n_draws, n_clusters]` to `values[n_draws, n_terms]`, every estimated step redone."""
 
     def __call__(self, weights: Floats) -> Floats: ...
+
+
+@runtime_checkable
+class Standardised(Protocol):
+    """A map whose effect speaks for units that have a weight of their own, beside that of the comparison.
+
+    Weights that make an arm stand for all units say nothing of how many units are like one of them.
+    `of_target[n_columns, n_terms]` is the part of the derivative by a column's weight that comes from its being spoken
+    for.
+    """
+
+    @property
+    def of_target(self) -> Floats: ...
+
+    def apart(self, weights: Floats, own: Floats) -> Floats:
+        """Return the terms for rows of `weights` of the comparison and `own` weights of whom the effect speaks for."""
+        ...
 
 
 class Regroupable(Protocol):

@@ -27,6 +27,7 @@ def adjusted(
     adjust: Rule = "regression",
     estimand: Estimand | None = None,
     target: Target = "population",
+    by_arm: Sequence[str] = (),
     variance: AdjustedVariance = "default",
 ) -> Estimate:
     """Estimate an effect by comparing units alike in covariates, on a cross-section or on changes of a panel.
@@ -54,6 +55,8 @@ def adjusted(
     target
         Whether the covariates of whom the effect speaks for are a `"population"`'s, one sample of which is seen, or
         taken as given, `"sample"`: the standard error then leaves out how they vary. With regressions alone.
+    by_arm
+        With `"ancova"`, covariates whose slope may differ by arm; the effect is read at their mean in the target.
     variance
         `"default"` (cluster jackknife by arm, Welch–Satterthwaite df) or a named one for parity with other software.
 
@@ -90,8 +93,8 @@ def adjusted(
         require_known(estimand=(estimand, Estimand))
     _require_panel(panel, baseline, followup)
     speaks = _estimand(panel, estimand)
-    _require_rule(panel, adjust, speaks, target)
-    options = Options(baseline, followup, outcome, covariates, adjust, speaks, target)
+    _require_rule(panel, adjust, speaks, target, by_arm)
+    options = Options(baseline, followup, outcome, covariates, adjust, speaks, target, by_arm)
     return with_cohort_counted(panel, variance, partial(estimate_contrast, options=options))
 
 
@@ -132,7 +135,7 @@ def _estimand(panel: Panel, estimand: Estimand | None) -> Estimand:
     return found
 
 
-def _require_rule(panel: Panel, adjust: Rule, estimand: Estimand, target: Target) -> None:
+def _require_rule(panel: Panel, adjust: Rule, estimand: Estimand, target: Target, by_arm: Sequence[str]) -> None:
     if panel.cohort is not None and adjust in WITH_PROPENSITY:
         raise MethodError(
             f"adjust={adjust!r} weights by a propensity, and the cohort {panel.cohort.method} has weights already",
@@ -140,7 +143,13 @@ def _require_rule(panel: Panel, adjust: Rule, estimand: Estimand, target: Target
             remedy="use 'regression' (the cohort's weights with a regression on top are doubly robust), or leave the "
             "cohort off and name the covariates",
         )
-    if target == "sample" and adjust != "regression":
+    if isinstance(by_arm, str) or (by_arm and adjust != "ancova"):
+        raise MethodError(
+            f"by_arm is {by_arm!r} and adjust {adjust!r}",
+            where="by_arm",
+            remedy="give a list of covariates, with adjust='ancova'; 'regression' lets all slopes differ",
+        )
+    if target == "sample" and adjust not in ("regression", "ancova"):
         raise MethodError(
             f"target='sample' holds the covariates a regression is read at, and adjust is {adjust!r}",
             where="target",

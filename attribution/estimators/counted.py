@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.cohort import Cohort, WeightModel
-from attribution.core.estimate import Estimate, Regroupable, Replay
+from attribution.core.estimate import Estimate, Regroupable, Replay, Standardised
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.matched import matched_estimate
@@ -115,7 +115,12 @@ class Reweighted:
         for _, start, stop in blocks(len(weights), len(self.clusters)):
             drawn = np.where(self.clusters >= 0, weights[start:stop, self.clusters], 1.0)
             ratio = self.fit.reweight(drawn)[:, self.units] / self.base
-            found.append(self.replay(drawn[:, self.units] * ratio))
+            own = drawn[:, self.units]
+            found.append(
+                self.replay.apart(own * ratio, own)
+                if isinstance(self.replay, Standardised)
+                else self.replay(own * ratio)
+            )
         return np.concatenate(found)
 
 
@@ -141,15 +146,20 @@ def _weighted(panel: Panel, cohort: Cohort, fit: WeightModel, estimate: Estimate
     entering = estimate.clusters >= 0
     weight = cohort.weights
     used = entering & (weight > 0)
-    slope = np.where(used[:, None], fit.gradient / np.where(used, weight, 1.0)[:, None], 0.0).T @ estimate.influence
+    units = np.empty(len(estimate.strata), dtype=np.int64)
+    units[estimate.clusters[entering]] = np.flatnonzero(entering)
+    by_weight = estimate.influence
+    if isinstance(estimate.replay, Standardised):
+        # Whom the effect speaks for does not depend on the cohort's weights.
+        by_weight = by_weight.copy()
+        by_weight[units] -= estimate.replay.of_target
+    slope = np.where(used[:, None], fit.gradient / np.where(used, weight, 1.0)[:, None], 0.0).T @ by_weight
     influence = estimate.influence + fit.influence @ slope
     # Who is in the weights' model moves the estimate, even without a KPI value of its own.
     moves = entering | (fit.influence != 0).any(axis=1)
     present, dense = np.unique(panel.units.cluster[moves], return_inverse=True)
     clusters = np.full(len(panel.units), -1, dtype=np.int32)
     clusters[moves] = dense
-    units = np.empty(len(estimate.strata), dtype=np.int64)
-    units[estimate.clusters[entering]] = np.flatnonzero(entering)
     replay = Reweighted(estimate.replay, fit, clusters, units, weight[units])
     strata_of, ever = _unit_strata(cohort, estimate, moves)
     n_clusters, n_strata = len(present), len(estimate.stratum_names)

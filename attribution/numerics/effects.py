@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from attribution.numerics.common_slope import CommonSlope, taken
 from attribution.numerics.logit import (
     FitError,
     IndexFit,
@@ -60,6 +61,11 @@ class Contrast:
         """The coefficients of the arms' regressions, two means where there is none."""
         return 2 * self.design.shape[1] if self.rule in WITH_REGRESSION else 2
 
+    @property
+    def of_coefficients(self) -> bool:
+        """Whether the effect is a fixed combination of coefficients: nothing but the regressions is estimated."""
+        return self.rule == "regression" and self.held is not None
+
     def effect(
         self,
         outcomes: Floats,
@@ -70,13 +76,12 @@ class Contrast:
         """Return the effect on each of `outcomes[n, m]` for each row of weights, `[n_draws, m]`, every fit redone.
 
         `weights[n_draws, n]` multiply the unit weights; with `clusters[n]` they are `[n_draws, n_clusters]` and a unit
-        takes its cluster's. `own` multiply the target's where they differ. A draw that empties an arm, or has no fit,
-        is a row of NaN.
+        takes its cluster's. `own`, of the same shape, multiply the target's weights where they are not these. A draw
+        that empties an arm, or has no fit, is a row of NaN.
         """
         values = np.empty((len(weights), outcomes.shape[1]))
         for _, start, stop in blocks(len(weights), len(self.trained)):
-            block = weights[start:stop] if clusters is None else weights[start:stop, clusters]
-            mine = block if own is None else own[start:stop]
+            block, mine = taken(weights, own, clusters, start, stop)
             with np.errstate(invalid="ignore", divide="ignore"):
                 values[start:stop] = self._omega(block, mine) @ outcomes
         return values
@@ -241,62 +246,6 @@ class Contrast:
         return omega
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CommonSlope:
-    """One weighted regression of the outcome on the arm and covariates whose slopes both arms share.
-
-    `columns[n, k]` are those of the covariates, the intercept among them, and last the arm.
-    """
-
-    columns: Floats = field(repr=False)
-    weight: Floats = field(repr=False)
-    trimmed: Bools = field(repr=False)
-
-    @property
-    def n_parameters(self) -> int:
-        """The coefficients of the regression."""
-        return int(self.columns.shape[1])
-
-    def effect(
-        self,
-        outcomes: Floats,
-        weights: Floats,
-        clusters: NDArray[np.integer[Any]] | None = None,
-        own: Floats | None = None,
-    ) -> Floats:
-        """Return the arm's coefficient for each of `outcomes[n, m]` and row of weights; see `Contrast.effect`."""
-        values = np.empty((len(weights), outcomes.shape[1]))
-        for _, start, stop in blocks(len(weights), len(self.weight)):
-            block = weights[start:stop] if clusters is None else weights[start:stop, clusters]
-            values[start:stop] = self._omega(block * self.weight) @ outcomes
-        return values
-
-    def influence(self, outcomes: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the coefficient `[m]`, its influence `[n, m]` and the target's part, which is 0."""
-        omega = self.weights_of()
-        found = omega[:, None] * self.residuals(outcomes)
-        return omega @ outcomes, found, np.zeros_like(found)
-
-    def weights_of(self) -> Floats:
-        """Return ω`[n]` at multipliers of 1."""
-        return np.asarray(self._omega(self.weight[None])[0])
-
-    def leverage(self) -> Floats:
-        """Return each unit's leverage in the regression, `[n]`."""
-        inverse = inverses(products(self.columns, self.weight[None]))[0]
-        return np.asarray(self.weight * np.einsum("ij,jk,ik->i", self.columns, inverse, self.columns))
-
-    def residuals(self, outcomes: Floats) -> Floats:
-        """Return what the regression leaves of `outcomes[n, m]`."""
-        inverse = inverses(products(self.columns, self.weight[None]))[0]
-        beta = inverse @ (self.columns.T @ (self.weight[:, None] * outcomes))
-        return np.asarray(outcomes - self.columns @ beta)
-
-    def _omega(self, weights: Floats) -> Floats:
-        lean = inverses(products(self.columns, weights))[:, -1]
-        return np.asarray(weights * (lean @ self.columns.T))
-
-
 def contrast(
     trained: Bools,
     covariates: Floats,
@@ -306,6 +255,7 @@ def contrast(
     population: Population = "ATT",
     target: Floats | None = None,
     hold: bool = False,
+    apart: Floats | None = None,
 ) -> Contrast | CommonSlope:
     """Return the comparison of trained with control units that `rule` makes for a population.
 
@@ -313,8 +263,8 @@ def contrast(
     not enter; `target[n]` weights of the units the effect speaks for, where they are not the same. `hold` takes the
     target's mean covariates as given. `none` compares weighted means; `regression` reads each arm's regression at the
     target's mean; `ipw` reweights each arm to the target (Hajek); `doubly_robust` adds the reweighted residuals to the
-    regression's means; `ancova` is the arm's coefficient in one regression. Raises `FitError` where the rule does not
-    exist on all units.
+    regression's means; `ancova` is the arm's coefficient in one regression, in which the slopes of `apart[n, q]` may
+    differ by arm. Raises `FitError` where the rule does not exist on all units.
 
     Examples
     --------
@@ -332,20 +282,22 @@ def contrast(
         raise FitError("empty arm")
     design = orthonormal(covariates, weight)
     nobody = np.zeros(len(trained), dtype=bool)
+    speaks = weight if target is None else target
+    if population == "ATT":
+        speaks = np.where(trained, speaks, 0.0)
     if rule == "ancova":
-        columns = np.column_stack([design, trained])
+        extra = np.zeros((len(trained), 0)) if apart is None else apart - weight @ apart / weight.sum()
+        columns = np.column_stack([design, trained, trained[:, None] * extra])
         if np.isnan(inverses(products(columns, weight[None]))).any():
             raise FitError("singular")
-        return CommonSlope(columns, weight, nobody)
+        means = speaks @ extra / speaks.sum() if hold else None
+        return CommonSlope(columns, weight, extra, speaks, means, nobody)
     fit = fit_index(design, trained, weight, "logit") if rule in WITH_PROPENSITY else None
     trimmed = nobody
     if fit is not None and population == "ATT":
         trimmed = ~trained & (weight > 0) & (fit.index >= np.log(TRIM_ODDS))
         if not (weight[~trained & ~trimmed] > 0).any():
             raise FitError("separated")
-    speaks = weight if target is None else target
-    if population == "ATT":
-        speaks = np.where(trained, speaks, 0.0)
     held = speaks @ design / speaks.sum() if hold else None
     found = Contrast(trained, design, weight, speaks, rule, population, held, fit, trimmed)
     if rule in WITH_REGRESSION:

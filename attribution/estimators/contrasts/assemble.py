@@ -16,7 +16,7 @@ from attribution.core.flow import Flow
 from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
-from attribution.estimators.contrasts.effects import Compared, compare, with_baseline
+from attribution.estimators.contrasts.effects import Compared, StandardisedMap, compare, with_baseline
 from attribution.estimators.contrasts.once import once_arms, once_flow, reduce_once
 from attribution.estimators.contrasts.variances import AdjustedVariance, contrast_layers
 from attribution.estimators.windows.adjusted import AdjustedMap
@@ -24,6 +24,7 @@ from attribution.estimators.windows.flow import window_flow
 from attribution.estimators.windows.reduce import ARM_NAMES, Reduction, reduce_windows
 from attribution.estimators.windows.variances import Fitted, arm_strata, window_layers
 from attribution.numerics.effects import Population, Rule
+from attribution.numerics.variance import cluster_sums
 
 Floats = NDArray[np.float64]
 Outcome = Literal["change", "level"]
@@ -43,6 +44,7 @@ class Options:
     adjust: Rule
     estimand: Population
     target: Target
+    by_arm: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +64,7 @@ def estimate_contrast(panel: Panel, options: Options, *, variance: AdjustedVaria
     reduced = found.windows
     given = _covariates(panel, reduced, options, once)
     change = not once and options.outcome == "change"
-    compared = None
+    compared, target = None, _target(panel, options)
     if given is not None:
         compared = compare(
             panel,
@@ -70,10 +72,11 @@ def estimate_contrast(panel: Panel, options: Options, *, variance: AdjustedVaria
             given,
             rule=options.adjust,
             population=options.estimand,
-            target=_target(panel, options),
+            target=target,
             hold=options.target == "sample",
             once=once,
             change=change,
+            by_arm=options.by_arm,
         )
     terms, matrix, center = _terms(options, found, once, change, compared is not None)
     pieces = reduced.influence
@@ -84,6 +87,10 @@ def estimate_contrast(panel: Panel, options: Options, *, variance: AdjustedVaria
         pieces = np.concatenate([pieces, compared.influence], axis=1)
         levels = reduced.map(np.zeros((reduced.influence.shape[1], 0)), np.zeros(0))
         replay = AdjustedMap(levels, compared.effects, matrix, center)
+        if target is not None:
+            spoken = cluster_sums(compared.of_target, reduced.clusters, reduced.n_clusters)
+            effects = matrix[reduced.influence.shape[1] :]
+            replay = StandardisedMap(levels, compared.effects, effects, spoken @ effects)
         moved = np.append(reduced.composition, compared.composition)
     values = replay(np.ones((1, reduced.n_clusters)))[0]
     influence = pieces @ matrix

@@ -12,8 +12,9 @@ from attribution.core.covariates import Adjustment
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.windows.adjusted import refused_fit
-from attribution.estimators.windows.reduce import Reduction
-from attribution.numerics.effects import CommonSlope, Contrast, Population, Rule, contrast
+from attribution.estimators.windows.reduce import Reduction, WindowMap
+from attribution.numerics.common_slope import CommonSlope
+from attribution.numerics.effects import Contrast, Population, Rule, contrast
 from attribution.numerics.logit import FitError
 
 Floats = NDArray[np.float64]
@@ -53,9 +54,34 @@ class ContrastEffects:
     outcomes: Outcomes
     clusters: NDArray[np.int32]
 
-    def __call__(self, weights: Floats, deviations: Sequence[Floats]) -> Floats:
-        found = self.made.effect(self.outcomes.columns, weights, self.clusters)
+    def __call__(self, weights: Floats, deviations: Sequence[Floats], own: Floats | None = None) -> Floats:
+        found = self.made.effect(self.outcomes.columns, weights, self.clusters, own)
         return self.outcomes.combine(found, deviations)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StandardisedMap:
+    """A map to effects alone, on units that are spoken for with weights other than those they are compared with.
+
+    `of_target[n_clusters, n_terms]` as `core.estimate.Standardised` says.
+    """
+
+    levels: WindowMap
+    effects: ContrastEffects
+    matrix: Floats
+    of_target: Floats
+
+    def __call__(self, weights: Floats) -> Floats:
+        """Return the terms for each row of weights; NaN where an arm is empty or a fit does not exist."""
+        return self.apart(weights, weights)
+
+    def apart(self, weights: Floats, own: Floats) -> Floats:
+        """Return the terms for rows of `weights` of the comparison and `own` weights of the target."""
+        weights, own = np.asarray(weights, dtype=float), np.asarray(own, dtype=float)
+        _, deviations = self.levels.levels(weights)
+        values = self.effects(weights, deviations, own) @ self.matrix
+        values[np.isnan(values).any(axis=1)] = np.nan
+        return np.asarray(values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +127,7 @@ def compare(
     hold: bool,
     once: bool,
     change: bool,
+    by_arm: Sequence[str] = (),
 ) -> Compared:
     """Compare the arms given covariates; raises `MethodError` where the rule does not exist on these units."""
     inside = np.flatnonzero(reduced.entering)
@@ -115,6 +142,7 @@ def compare(
             population=population,
             target=None if target is None else target[inside],
             hold=hold,
+            apart=design[:, _places(given.labels, by_arm)] if by_arm else None,
         )
     except FitError as error:
         raise refused_fit(error.reason, rule, trained, design, given.labels) from error
@@ -143,6 +171,21 @@ def compare(
     return Compared(effects, inside, influence, targets, composition, (*notes, *given.notes))
 
 
+def _places(labels: tuple[str, ...], names: Sequence[str]) -> list[int]:
+    """Return the columns of covariates whose slopes differ by arm; raises `MethodError` for one that is not there."""
+    found = []
+    for name in names:
+        mine = [place for place, label in enumerate(labels) if label == name or label.startswith(f"{name}[")]
+        if not mine:
+            raise MethodError(
+                f"there is no covariate {name!r} to adjust for",
+                where="by_arm",
+                remedy=f"choose among the covariates: the columns are {', '.join(labels[1:])}",
+            )
+        found += mine
+    return found
+
+
 def with_baseline(panel: Panel, reduced: Reduction, given: Adjustment | None) -> Adjustment:
     """Return the covariates with the baseline KPI among them: each unit's mean of its observed baseline periods.
 
@@ -160,10 +203,8 @@ def with_baseline(panel: Panel, reduced: Reduction, given: Adjustment | None) ->
     spread = np.sqrt(np.mean((own[entering] - own[entering].mean()) ** 2))
     varies = spread > 1e-10 * max(1e-300, np.abs(own[entering]).max())
     if varies and np.sqrt(np.mean(left**2)) > 1e-8 * spread:
-        labels, names, notes = ("intercept",), (), () if given is None else given.notes
-        if given is not None:
-            labels, names = given.labels, given.names
-        return Adjustment(np.column_stack([design, own]), (*labels, name), (*names, name), notes)
+        so_far = Adjustment(design, ("intercept",), ()) if given is None else given
+        return Adjustment(np.column_stack([design, own]), (*so_far.labels, name), (*so_far.names, name), so_far.notes)
     if given is not None:
         return given
     raise MethodError(

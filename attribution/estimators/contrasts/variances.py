@@ -13,7 +13,8 @@ from attribution.errors import MethodError
 from attribution.estimators.contrasts.effects import Compared
 from attribution.estimators.windows.reduce import Reduction
 from attribution.estimators.windows.variances import BY_UNIT, Strata
-from attribution.numerics.effects import CommonSlope, Contrast
+from attribution.numerics.common_slope import CommonSlope
+from attribution.numerics.effects import Contrast
 from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]
@@ -86,7 +87,7 @@ def _require_applicable(
         )
     if variance not in OF_REGRESSION:
         return
-    if isinstance(made, Contrast) and (made.rule != "regression" or made.held is None):
+    if not made.of_coefficients:
         raise MethodError(
             f"variance {variance!r} is that of a regression's coefficients alone, and more is estimated here",
             where="variance",
