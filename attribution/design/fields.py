@@ -12,6 +12,8 @@ from pydantic_core import PydanticCustomError
 SLUG_PATTERN = "^[a-z0-9][a-z0-9-]{0,63}$"
 ID_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 CURRENCY_PATTERN = "^[A-Z]{3}$"
+ARROW = "->"
+ARROW_PATTERN = r"^(?!.*->.*->).*\S.*->.*\S.*$"
 
 PATTERNS = {
     SLUG_PATTERN: "1 to 64 lower-case letters, digits and hyphens, a letter or digit first, such as michigan-grants",
@@ -58,6 +60,25 @@ def _period(value: Any) -> Any:
     return _clean(value) if isinstance(value, str) else value
 
 
+def _arrow(value: str) -> str:
+    if not all(arrow_of(value)):
+        raise refuse(
+            "an arrow between two names, such as 'tenure -> sales'",
+            "write cause -> effect; a chain of several arrows is several texts",
+        )
+    return value
+
+
+def arrow_of(text: str) -> tuple[str, str]:
+    """Return cause and effect of a text such as `tenure -> sales`, "" for what is not there.
+
+    >>> arrow_of("tenure -> sales")
+    ('tenure', 'sales')
+    """
+    parts = [part.strip() for part in text.split(ARROW)]
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", "")
+
+
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     repeated = sorted({value for value in values if values.count(value) > 1})
     if repeated:
@@ -72,6 +93,13 @@ Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=500), AfterValid
 Label: TypeAlias = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_clean)]
 UnitText: TypeAlias = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_clean)]
 Names: TypeAlias = Annotated[tuple[Text, ...], Field(max_length=200), AfterValidator(_distinct)]
+Arrow: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=500, json_schema_extra={"pattern": ARROW_PATTERN}),
+    AfterValidator(_clean),
+    AfterValidator(_arrow),
+]
+Arrows: TypeAlias = Annotated[tuple[Arrow, ...], Field(min_length=1, max_length=1_000)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0)]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from attribution.design.draft import Draft
+from attribution.design.graph import graph_problems
 from attribution.design.messages import echo, not_known
 from attribution.design.options import option_problems, variance_problems
 from attribution.design.schema import (
@@ -260,6 +261,7 @@ RULES: tuple[Rule, ...] = (
     _timing,
     _references,
     _cohorts,
+    graph_problems,
     _primary_analyses,
     option_problems,
     variance_problems,

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from attribution.core.panel import Direction, Scale
 from attribution.core.periods import PeriodLength
 from attribution.design.fields import (
+    Arrows,
     Currency,
     Id,
     Label,
@@ -181,6 +182,15 @@ class Assignment(Table):
     """where it is written how the assignment was made"""
 
 
+class Graph(Table):
+    """The causal graph that is assumed: what moves the training, the KPI, and what is measured of the units."""
+
+    edges: Arrows
+    """the arrows, an array such as ["tenure -> training", "tenure -> sales", "training -> sales"]"""
+    unmeasured: Names = ()
+    """names in the arrows that no column holds, such as motivation"""
+
+
 class OtherIntervention(Table):
     """Something else that happened to an arm in the same time."""
 
@@ -329,6 +339,8 @@ class DesignFile(Table):
     """which column says what"""
     assignment: Assignment
     """how it was decided who is trained"""
+    graph: Graph | None = None
+    """the causal graph that is assumed"""
     other_intervention: Annotated[tuple[OtherIntervention, ...], Field(max_length=50)] = ()
     """what else happened in the same time"""
     timing: Timing
@@ -369,6 +381,7 @@ TABLES: Mapping[str, type[Table]] = {
     "data": Data,
     "columns": Columns,
     "assignment": Assignment,
+    "graph": Graph,
     "other_intervention": OtherIntervention,
     "timing": Timing,
     "cohort": CohortTable,
