@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from attribution.core.cohort import Propensity
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.numerics.logit import FitError, FitReason, IndexFit, fit_index, orthonormal_basis
+from attribution.numerics.separation import one_side
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -90,8 +92,8 @@ def _refused(reason: FitReason, found: Subjects, where: str) -> MethodError:
     """Return the error of a logit that does not exist on these units, with the columns that it is for."""
     arms = f"{int(found.trained.sum()):,} trained and {int((~found.trained).sum()):,} controls"
     if reason == "separated":
-        guilty = separating(found.columns, found.trained)
-        names = ", ".join(repr(found.labels[place]) for place in guilty[:SHOWN])
+        guilty = separating(found.columns, found.labels, found.trained)
+        names = ", ".join(map(repr, guilty[:SHOWN]))
         more = f" and {len(guilty) - SHOWN} more" if len(guilty) > SHOWN else ""
         return MethodError(
             f"covariates tell the trained from the controls ({arms}), so that propensities are 0 or 1: {names}{more}",
@@ -115,23 +117,24 @@ def _refused(reason: FitReason, found: Subjects, where: str) -> MethodError:
     return MethodError(what, where=where, remedy=remedy)
 
 
-def separating(columns: Floats, trained: Bools) -> list[int]:
-    """Return the places of the columns that tell the arms apart: each alone, or else those of a combination.
+def separating(columns: Floats, labels: Sequence[str], trained: Bools) -> list[str]:
+    """Return the names of the columns that tell the arms apart: those that do so alone, or else a combination of few.
 
-    A column does so alone where the ranges of the arms have at most an end in common; a combination, where no unit lies
-    on the wrong side of it. Source: Konis (2007), chapter 4, the linear program.
+    A column does so alone where the ranges of the arms have at most an end in common, and a category where its first
+    level, which has no column, is all in one arm; a combination, where no unit lies on the wrong side of it.
     """
     low = np.stack([columns[arm].min(axis=0) for arm in (trained, ~trained)])
     high = np.stack([columns[arm].max(axis=0) for arm in (trained, ~trained)])
-    alone = (high[0] <= low[1]) | (high[1] <= low[0])
-    if alone.any():
-        return [int(place) for place in np.flatnonzero(alone)]
-    from scipy.optimize import linprog
-
-    centred = columns - columns.mean(axis=0)
-    scaled = np.column_stack([np.ones(len(columns)), centred / np.abs(centred).max(axis=0)])
-    side = np.where(trained, 1.0, -1.0)[:, None] * scaled
-    found = linprog(-side.sum(axis=0), A_ub=-side, b_ub=np.zeros(len(side)), bounds=(-1.0, 1.0), method="highs")
-    if found.x is None:
-        return list(range(columns.shape[1]))
-    return [int(place) for place in np.flatnonzero(np.abs(found.x[1:]) > 1e-7)] or list(range(columns.shape[1]))
+    apart = (high[0] <= low[1]) | (high[1] <= low[0])
+    alone = [label for label, one in zip(labels, apart, strict=True) if one]
+    for category in dict.fromkeys(label.split("[")[0] for label in labels if label.endswith("]")):
+        own = [place for place, label in enumerate(labels) if label.startswith(f"{category}[")]
+        first = ~columns[:, own].any(axis=1)
+        if first.any() and len(np.unique(trained[first])) == 1:
+            alone.append(f"{category}, its first level")
+    if alone:
+        return alone
+    design = np.column_stack([np.ones(len(columns)), columns - columns.mean(axis=0)])
+    direction = one_side(np.where(trained, 1.0, -1.0)[:, None] * design, free=1)
+    # Without a direction the arms are all but separate: rounding decides.
+    return [label for place, label in enumerate(labels) if direction is None or direction[1 + place] != 0]

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -27,6 +26,9 @@ LARGEST = 60
 
 CONVERGED = 1e-7
 """Largest move of any row's index in the last step; what is left is its square."""
+
+CONVERGED_DRAWS = 1e-5
+"""The same in a draw, whose first step is exact to the first order already."""
 
 SEPARATED = 15.0
 """An index beyond this while steps go on: the loss falls for ever, because covariates tell the arms apart."""
@@ -130,21 +132,23 @@ def fit_index(design: Floats, trained: Bools, weight: Floats, link: Link) -> Ind
     """
     if not (weight[trained].sum() > 0 and weight[~trained].sum() > 0):
         raise FitError("empty arm")
-    found = _fit(design, trained, weight, np.zeros((1, design.shape[1])), "logit")
+    own = weight * trained
+    totals = own[None] @ design
+    found = _fit(design, weight, totals, np.zeros((1, design.shape[1])), "logit")
     if link == "tilting":
         # Where the logit does not exist, neither does the tilting; where it does, it is near.
-        found = _fit(design, trained, weight, found, "tilting")
+        weight = np.where(trained, 0.0, weight)
+        found = _fit(design, weight, totals, found, "tilting")
     index = design @ found[0]
-    residual, curvature = _slopes(index[None], trained, link)
-    hessian = products(design, curvature * weight)
-    inverse = inverses(hessian)[0]
+    fitted, curvature = _curve(index[None].copy(), weight[None], link)
+    inverse = inverses(products(design, curvature))[0]
     if np.isnan(inverse).any():
         raise FitError("singular")
-    return IndexFit(found[0], index, (weight * residual[0])[:, None] * design, inverse)
+    return IndexFit(found[0], index, (own - fitted[0])[:, None] * design, inverse)
 
 
-def _fit(design: Floats, trained: Bools, weight: Floats, start: Floats, link: Link) -> Floats:
-    found, last = _newton(design, trained, weight[None], start, link)
+def _fit(design: Floats, weight: Floats, totals: Floats, start: Floats, link: Link) -> Floats:
+    found, last = newton(design, weight[None], totals, start, link)
     if not np.isnan(found).any():
         return found
     if np.abs((design @ last[0])[weight > 0]).max() <= SEPARATED:
@@ -158,52 +162,76 @@ def fit_index_draws(design: Floats, trained: Bools, weights: Floats, link: Link,
     `fit` is that of the same units at weights of one draw; every draw starts from it. Some arrays of the size of
     `weights` are made: the caller cuts draws into blocks.
     """
-    arms = np.stack([weights @ trained, weights @ ~trained], axis=1)
-    start = np.broadcast_to(fit.coefficients, (len(weights), design.shape[1]))
-    found = np.full(start.shape, np.nan)
-    usable = (arms > 0).all(axis=1)
-    if usable.any():
-        found[usable] = _newton(design, trained, weights[usable], start[usable], link, shared=True)[0]
+    arms = np.stack([trained, ~trained], axis=1).astype(float)
+    sums = weights @ np.concatenate([arms[:, :1] * design, arms], axis=1)
+    totals, usable = sums[:, :-2], (sums[:, -2:] > 0).all(axis=1)
+    if link == "tilting":
+        design, weights = design[~trained], weights[:, ~trained]
+    return newton_draws(design, weights, totals, link, fit.coefficients, usable)
+
+
+def newton_draws(design: Floats, weights: Floats, totals: Floats, link: Link, start: Floats, usable: Bools) -> Floats:
+    """Return the coefficients of `newton` for each draw from one `start[k]`; NaN for draws that are not usable."""
+    found = np.full(totals.shape, np.nan)
+    if usable.all():
+        found[:] = newton(design, weights, totals, np.broadcast_to(start, found.shape), link, shared=True)[0]
+    elif usable.any():
+        begin = np.broadcast_to(start, (int(usable.sum()), len(start)))
+        found[usable] = newton(design, weights[usable], totals[usable], begin, link, shared=True)[0]
     return found
 
 
-def _slopes(index: Floats, trained: Bools, link: Link) -> tuple[Floats, Floats]:
-    """Return, per draw and row, minus the first and the second derivative of the loss by the index."""
-    if link == "logit":
-        share = expit(index)
-        return trained - share, share * (1.0 - share)
-    with np.errstate(over="ignore"):
-        odds = np.where(trained, 0.0, np.exp(index))
-    return trained - odds, odds
+def _curve(index: Floats, weights: Floats, link: Link) -> tuple[Floats, Floats]:
+    """Return weights times the fitted value, and times its slope by the index; `index` is overwritten."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if link == "tilting":
+            np.exp(index, out=index)
+            fitted = weights * index
+            return fitted, fitted
+        # The logistic function of numpy's exponential, several times as fast as scipy's.
+        np.negative(index, out=index)
+        np.exp(index, out=index)
+        index += 1.0
+        np.reciprocal(index, out=index)
+        fitted = weights * index
+        np.multiply(fitted, index, out=index)
+        np.subtract(fitted, index, out=index)
+    return fitted, index
 
 
-def _newton(
-    design: Floats, trained: Bools, weights: Floats, start: Floats, link: Link, *, shared: bool = False
+def newton(
+    design: Floats, weights: Floats, totals: Floats, start: Floats, link: Link, *, shared: bool = False
 ) -> tuple[Floats, Floats]:
-    """Return coefficients per draw (NaN: no fit) and the last ones tried; `shared`: all draws start at one place."""
+    """Solve Σ w f(xγ) x = `totals[n_draws, k]`, f the link's; return γ per draw (NaN: no fit) and the last ones tried.
+
+    `shared`: all draws start at one place, and end a step earlier.
+    """
+    enough = CONVERGED_DRAWS if shared else CONVERGED
     current = np.array(start, dtype=float)
     found = np.full_like(current, np.nan)
-    active = np.arange(len(current))
+    active, largest = np.arange(len(current)), np.abs(design).max(axis=0)
     for step in range(LARGEST):
-        mine = weights[active]
+        mine = weights if len(active) == len(weights) else weights[active]
         if shared and step == 0:
-            # At one place the slopes are the rows', not the draws': two products, nothing of size draws by rows.
-            residual, curvature = _slopes((design @ current[0])[None], trained, link)
-            gradient = mine @ (residual[0][:, None] * design)
+            # At one place the curve is the rows', not the draws': two products, nothing of size draws by rows.
+            fitted, curvature = _curve((design @ current[0])[None], np.ones((1, 1)), link)
+            total = mine @ (fitted[0][:, None] * design)
             hessian = products(np.sqrt(curvature[0])[:, None] * design, mine)
         else:
-            residual, curvature = _slopes(current[active] @ design.T, trained, link)
-            residual *= mine
-            curvature *= mine
-            gradient = residual @ design
+            fitted, curvature = _curve(current[active] @ design.T, mine, link)
+            total = fitted @ design
             hessian = products(design, curvature)
-        move = solve_each(hessian, gradient[:, :, None])[:, :, 0]
-        ahead = np.abs(move @ design.T).max(axis=1)
+        move = solve_each(hessian, (totals[active] - total)[:, :, None])[:, :, 0]
+        # How far a row can move at most, from the columns' largest entries; how far one does, only where it matters.
+        ahead = np.abs(move) @ largest
+        far = ahead > 0.5
+        if far.any():
+            ahead[far] = np.abs(move[far] @ design.T).max(axis=1)
         shorter = np.where(ahead > 0.5, np.log1p(ahead) / np.where(ahead > 0, ahead, 1.0), 1.0)
         # A step that is not finite ends a draw: its Hessian is singular or its index overflowed.
         going = np.isfinite(ahead)
         current[active[going]] += (shorter[:, None] * move)[going]
-        done = ahead <= CONVERGED
+        done = ahead <= enough
         found[active[done]] = current[active[done]]
         active = active[going & ~done]
         if not len(active):

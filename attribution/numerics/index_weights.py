@@ -1,0 +1,185 @@
+"""Weights that are a function of fitted indices, and how they move: by their units' multipliers, every fit redone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from attribution.numerics.balancing import fit_balance_draws
+from attribution.numerics.logit import IndexFit, fit_index_draws
+from attribution.numerics.resample import blocks
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Rule = Literal["ATT", "ATE", "ATO"]
+
+EDGE = 1e-12
+"""Relative distance within which a weight is the cap itself."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PropensityWeights:
+    """Weights from a logit, with e the probability: 1 and e/(1 − e), 1/e and 1/(1 − e), or 1 − e and e.
+
+    They are those of the units at `inside[n]` of `n_units`: the rest has none. `columns[n, k]` are the fit's,
+    `weight[n]` the units' own weights, `fit` the logit with multipliers of 1. `factor` multiplies the weights of the
+    trained and of the controls; those above `cap` are cut to it, and do not move there. Both are held fixed in
+    refits.
+
+    Source: Rosenbaum (1987) for the ATT; Li, Morgan & Zaslavsky (2018), Table 1, for all three.
+    """
+
+    rule: Rule
+    n_units: int
+    inside: Ints = field(repr=False)
+    trained: Bools = field(repr=False)
+    columns: Floats = field(repr=False)
+    weight: Floats = field(repr=False)
+    fit: IndexFit = field(repr=False)
+    factor: tuple[float, float] = (1.0, 1.0)
+    cap: float = np.inf
+
+    def weights(self) -> Floats:
+        """Return the weights `[n]` of the units inside."""
+        return np.asarray(self._of(self.fit.coefficients[None], self.cap)[0])
+
+    @property
+    def influence(self) -> Floats:
+        """The coefficients' derivative by each unit's multiplier, `[n_units, k]`."""
+        found = np.zeros((self.n_units, self.columns.shape[1]))
+        found[self.inside] = self.fit.score @ self.fit.inverse_hessian
+        return found
+
+    @property
+    def gradient(self) -> Floats:
+        """Each weight's derivative by the coefficients, `[n_units, k]`."""
+        side = np.where(self.trained, -1.0, 1.0)
+        with np.errstate(over="ignore"):
+            if self.rule == "ATO":
+                share = np.asarray(expit(side * self.fit.index))
+                slope = side * share * (1.0 - share)
+            else:
+                slope = side * np.asarray(np.exp(side * self.fit.index))
+        if self.rule == "ATT":
+            slope[self.trained] = 0.0
+        factor = np.where(self.trained, *self.factor)
+        slope *= factor
+        free = self._of(self.fit.coefficients[None], np.inf)[0]
+        # A weight that is the cap itself moves below it only: half of its slope is the derivative from both sides.
+        slope = np.where(free > self.cap * (1 + EDGE), 0.0, np.where(free > self.cap * (1 - EDGE), 0.5 * slope, slope))
+        found = np.zeros((self.n_units, self.columns.shape[1]))
+        found[self.inside] = slope[:, None] * self.columns
+        return found
+
+    def reweight(self, multipliers: Floats) -> Floats:
+        """Return the weights `[n_draws, n_units]` under multipliers of that shape; NaN where a draw has no fit."""
+        found = np.zeros(multipliers.shape)
+        for _, start, stop in blocks(len(multipliers), self.n_units):
+            drawn = multipliers[start:stop, self.inside]
+            drawn *= self.weight
+            coefficients = fit_index_draws(self.columns, self.trained, drawn, "logit", self.fit)
+            del drawn
+            found[start:stop, self.inside] = self._of(coefficients, self.cap)
+            found[start:stop][np.isnan(coefficients).any(axis=1)] = np.nan
+        return found
+
+    def _of(self, coefficients: Floats, cap: float) -> Floats:
+        """Return the weights `[n_draws, n]`, at most `cap`, that coefficients `[n_draws, k]` give."""
+        found = np.ones((len(coefficients), len(self.trained)))
+        for arm, side, factor in ((self.trained, -1.0, self.factor[0]), (~self.trained, 1.0, self.factor[1])):
+            if self.rule == "ATT" and side < 0:
+                continue
+            index = coefficients @ (side * self.columns[arm]).T
+            with np.errstate(over="ignore"):
+                made = expit(index, out=index) if self.rule == "ATO" else np.exp(index, out=index)
+            if self.rule == "ATE":
+                made += 1.0
+            if factor != 1.0:
+                made *= factor
+            if np.isfinite(cap):
+                np.minimum(made, cap, out=made)
+            found[:, arm] = made
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One arm that is balanced: its `rows` among the units inside, its fit γ `[k]`, and the inverse Hessian.
+
+    `factor` brings the weights exp(xγ) to a mean of 1 over the arm, with multipliers of 1.
+    """
+
+    rows: Ints
+    coefficients: Floats
+    inverse_hessian: Floats
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BalancingWeights:
+    """Entropy balancing weights of one arm or of both: exp(xγ), with the totals of the target; 1 for an arm without.
+
+    `columns[n, k]`, constant first, are those of the units at `inside[n]`; `target[n]` says who is in the target, whose
+    totals of the columns each side's weights reproduce, in every draw its own. A side's parameters are k of
+    `influence` and `gradient`, in the order of `sides`.
+
+    Source: Hainmueller (2012); Zhao & Percival (2017) for the equations that the parameters solve.
+    """
+
+    n_units: int
+    inside: Ints = field(repr=False)
+    target: Bools = field(repr=False)
+    columns: Floats = field(repr=False)
+    weight: Floats = field(repr=False)
+    sides: tuple[Side, ...] = field(repr=False)
+
+    def weights(self) -> Floats:
+        """Return the weights `[n]` of the units inside."""
+        found = np.ones(len(self.inside))
+        for side in self.sides:
+            found[side.rows] = side.factor * np.exp(self.columns[side.rows] @ side.coefficients)
+        return found
+
+    @property
+    def influence(self) -> Floats:
+        """The parameters' derivative by each unit's multiplier, `[n_units, p]`."""
+        k = self.columns.shape[1]
+        found = np.zeros((self.n_units, k * len(self.sides)))
+        for place, side in enumerate(self.sides):
+            lacking = np.where(self.target, self.weight, 0.0)
+            lacking[side.rows] -= self.weight[side.rows] * np.exp(self.columns[side.rows] @ side.coefficients)
+            found[self.inside, place * k : (place + 1) * k] = lacking[:, None] * self.columns @ side.inverse_hessian
+        return found
+
+    @property
+    def gradient(self) -> Floats:
+        """Each weight's derivative by the parameters, `[n_units, p]`."""
+        k, weights = self.columns.shape[1], self.weights()
+        found = np.zeros((self.n_units, k * len(self.sides)))
+        for place, side in enumerate(self.sides):
+            moved = weights[side.rows][:, None] * self.columns[side.rows]
+            found[self.inside[side.rows], place * k : (place + 1) * k] = moved
+        return found
+
+    def reweight(self, multipliers: Floats) -> Floats:
+        """Return the weights `[n_draws, n_units]` under multipliers of that shape; NaN where a draw has no fit."""
+        found = np.zeros(multipliers.shape)
+        for _, start, stop in blocks(len(multipliers), self.n_units):
+            drawn = multipliers[start:stop, self.inside]
+            drawn *= self.weight
+            totals = drawn[:, self.target] @ self.columns[self.target]
+            block, failed = np.ones(drawn.shape), np.zeros(len(drawn), dtype=bool)
+            for side in self.sides:
+                own = self.columns[side.rows]
+                fitted = fit_balance_draws(own, drawn[:, side.rows], totals, side.coefficients)
+                failed |= np.isnan(fitted).any(axis=1)
+                block[:, side.rows] = side.factor * np.exp(fitted @ own.T)
+            block[failed] = np.nan
+            found[start:stop, self.inside] = block
+            found[start:stop][failed] = np.nan
+        return found
