@@ -1,0 +1,137 @@
+"""What a comparison of two arms regresses on what: one outcome per unit, who is trained, and the columns beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Arms, windows
+from attribution.core.covariates import cohort_matrix, covariate_matrix
+from attribution.core.estimate import Estimate
+from attribution.core.panel import Panel
+from attribution.diagnostics.baseline import ROLLOUTS, compared_arms
+from attribution.errors import MethodError
+from attribution.estimators.windows.reduce import reduce_windows
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Compares = Literal["change", "level"]
+
+_BRACKETS = re.compile(r"\[[^\]]*\]")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparedRows:
+    """One row for each unit that is compared: `outcome[n]`, `trained[n]`, `weight[n]` and `design[n, k]`.
+
+    The design has an intercept first. `columns` says which of its columns each covariate has. `compares` is what the
+    outcome is: the change from baseline to follow-up, or a level.
+    """
+
+    outcome: Floats
+    trained: Floats
+    weight: Floats
+    design: Floats
+    columns: Mapping[str, tuple[int, ...]]
+    compares: Compares
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the outcome, by the weights, with n − 1."""
+        n, mean = len(self.outcome), np.average(self.outcome, weights=self.weight)
+        if n < 2:
+            return float("nan")
+        return float(np.sqrt(np.average((self.outcome - mean) ** 2, weights=self.weight) * n / (n - 1)))
+
+
+def compared_rows(
+    panel: Panel,
+    estimate: Estimate,
+    *,
+    covariates: Sequence[str] | None = None,
+    compares: Compares | None = None,
+    where: str,
+) -> ComparedRows:
+    """Return the rows that an estimate compares, on a cross-section or on two windows of a panel.
+
+    Covariates are, unless given, those that the estimate adjusts for, or else the columns of the panel's cohort. With
+    the KPI's own baseline among them, and for `lagged`, the level of the follow-up is compared, else the change.
+    Raises `MethodError` for an estimate that compares no two arms of units, or not those of this panel.
+    """
+    trained, control, before, after = _arms(panel, estimate, where)
+    own = f"{panel.columns.outcome} at baseline"
+    named = tuple(name for name in (estimate.adjusted if covariates is None else covariates))
+    on_baseline = panel.kind == "panel" and (estimate.method == "lagged" or own in named)
+    if compares is None:
+        compares = "level" if panel.kind == "cross_section" or on_baseline else "change"
+    if panel.kind == "cross_section":
+        value = np.full((len(panel.units), 1), np.nan)
+        value[panel.observations.unit, 0] = panel.observations.outcome
+        entering = (trained | control) & (panel.weights > 0) & ~np.isnan(value[:, 0])
+        outcome, earlier = value[:, 0], None
+    else:
+        code = np.where(trained, TRAINED, np.where(control, CONTROL, LEFT_OUT)).astype(np.int8)
+        arms = Arms(code, np.where(trained, "trained", "control").astype(object))
+        reduced = reduce_windows(panel, *windows(panel, before, after), arms, compare=True)
+        entering, value = reduced.entering, reduced.value
+        outcome = value[:, 1] - value[:, 0] if compares == "change" else value[:, 1]
+        earlier = value[:, 0] if on_baseline else None
+    design, labels = _design(panel, entering, tuple(name for name in named if name != own), covariates is None)
+    if earlier is not None:
+        design, labels = np.column_stack([design, np.where(entering, earlier, 0.0)]), (*labels, own)
+    return ComparedRows(
+        outcome=outcome[entering],
+        trained=trained[entering].astype(float),
+        weight=panel.weights[entering],
+        design=design[entering],
+        columns=_by_name(labels, named),
+        compares=compares,
+    )
+
+
+def _arms(panel: Panel, estimate: Estimate, where: str) -> tuple[Bools, Bools, tuple[str, ...], tuple[str, ...]]:
+    """Return who is trained and who is control among those that entered, and the two windows."""
+    remedy = "use it with did, lagged or adjusted, on two windows or a cross-section"
+    if "effect" not in estimate.terms or estimate.rows != "units" or not estimate.n.control.units:
+        raise MethodError(f"{estimate.method} compares no units with each other", where=where, remedy=remedy)
+    if len(estimate.clusters) != len(panel.units):
+        raise MethodError(
+            f"the estimate is of {len(estimate.clusters):,} units, the panel has {len(panel.units):,}",
+            where=where,
+            remedy="pass the panel, with its cohort, that the estimate was made from",
+        )
+    if panel.kind == "cross_section":
+        entered, trained = estimate.clusters >= 0, panel.units.adopted < len(panel.periods)
+        return entered & trained, entered & ~trained, (), ()
+    arms = compared_arms(panel, estimate)
+    if panel.kind != "panel" or estimate.method in ROLLOUTS or arms is None:
+        what = "rows of different people" if panel.kind == "repeated_cross_sections" else "no two arms in two windows"
+        raise MethodError(f"{estimate.method} compares {what}", where=where, remedy=remedy)
+    return arms.trained, arms.control, tuple(estimate.n.baseline), tuple(estimate.n.followup)
+
+
+def _design(panel: Panel, entering: Bools, names: tuple[str, ...], by_default: bool) -> tuple[Floats, tuple[str, ...]]:
+    known, cohort = panel.units.covariates, panel.cohort
+    on_panel = all(name in known or all(part in known for part in name.split(":")) for name in names)
+    if by_default and (not names or not on_panel) and cohort is not None and cohort.columns is not None:
+        # What a cohort was made with may be no covariate of the panel, as the path of the KPI is.
+        design, labels, _ = cohort_matrix(cohort, entering)
+        return design, labels
+    if not names:
+        return np.where(entering, 1.0, 0.0)[:, None], ("intercept",)
+    return covariate_matrix(panel, names, entering)
+
+
+def _by_name(labels: Sequence[str], names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the columns of each covariate: those of a category's levels, or of an interaction, together."""
+    found: dict[str, list[int]] = {}
+    for place, label in enumerate(labels):
+        if place:
+            bare = _BRACKETS.sub("", label)
+            found.setdefault(label if label in names else bare, []).append(place)
+    return {name: tuple(places) for name, places in found.items()}
