@@ -91,7 +91,7 @@ def picture(draw: Callable[[Axes], Axes], *, width: int, height: int | None = No
     figure = Figure(figsize=(width / 72, (height or width) / 72), layout="constrained")
     ax = draw(figure.add_subplot())
     if height is None:
-        _fit(ax)
+        fit(ax)
     return ax
 
 
@@ -175,11 +175,11 @@ def chart(ax: Axes | None, rows: Sequence[Row], limits: tuple[float, float], *, 
     ax.set_yticks([])
     quiet(ax, grid="x")
     if made:
-        _fit(ax)
+        fit(ax)
     return ax
 
 
-def _fit(ax: Axes) -> None:
+def fit(ax: Axes) -> None:
     """Make the figure as high as its rows: one line of text is one unit of the vertical axis."""
     low, high = ax.get_ylim()
     titles = ax.get_title(loc="left").count("\n") + 1 if ax.get_title(loc="left") else 0

@@ -13,6 +13,7 @@ from attribution.errors import MethodError, require_type
 from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.report import drawing
+from attribution.report.cohort_figures import love_plot, overlap_plot
 from attribution.report.drawing import BACKGROUND, EDGE, INK, MUTED, TRAINING, Row
 from attribution.report.event_figures import event_study, sensitivity, share_by_event, trend
 from attribution.report.format import level_text, money, number, percent, signed, signed_percent, span
@@ -26,6 +27,8 @@ __all__ = [
     "analysis_label",
     "effect_forest",
     "event_study",
+    "love_plot",
+    "overlap_plot",
     "scenarios",
     "sensitivity",
     "share_by_event",
