@@ -157,7 +157,7 @@ class Robustness:
         At most so strong with the KPI: an interval is narrower with more of the KPI explained.
         """
         one = self._benchmark(covariate)
-        if not np.isfinite(self.std_error):
+        if not np.isfinite(self.std_error) or self.fitted.df < 2:
             return float("nan")
         most = self.times(0.0, one.covariate)
         quantile = float(stdtrit(self.df, (1 + self.level) / 2))
@@ -204,7 +204,8 @@ class Robustness:
             f"{self.outcome} to undo {part}"
         )
         if np.isfinite(self.value_of_interval):
-            text += f" ({self.value_of_interval:.1%} for the {self.level:.0%} interval to hold what is left)"
+            held = "0" if self.share == 1 else "what is left"
+            text += f" ({self.value_of_interval:.1%} for the {self.level:.0%} interval to hold {held})"
         one = self.strongest
         if one is None:
             return f"{text}; no measured covariate says how likely that is."
