@@ -29,7 +29,9 @@ ESTIMATORS: Mapping[str, str] = {
 
 COHORTS: Mapping[str, str] = {
     "coarsened": "attribution.cohorts.coarsened:coarsened",
+    "entropy": "attribution.cohorts.entropy:entropy",
     "exact": "attribution.cohorts.exact:exact",
+    "propensity": "attribution.cohorts.propensity:propensity",
     "subclass": "attribution.cohorts.subclass:subclass",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -143,6 +143,15 @@ class Cohort:
             for reason, count in zip(*np.unique(reasons, return_counts=True), strict=True):
                 found.append(Dropped(arm, str(reason), int(count)))
         return tuple(found)
+
+    def fixed(self) -> Cohort:
+        """Return the same cohort with its weights taken as given: no draw estimates them again.
+
+        For comparison with software that takes estimated weights as known, as weighted regressions do.
+        """
+        if self.fit is None:
+            return self
+        return replace(self, fit=None, notes=(*self.notes, "the weights are taken as given, not as estimated"))
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per arm and fate: `arm, fate, units, weight`; those with a weight first."""

@@ -32,7 +32,7 @@ def fit_balance(columns: Floats, weight: Floats, target: Floats) -> tuple[Floats
 
     Source: Hainmueller (2012), Entropy balancing for causal effects, Political Analysis 20(1), eq. 5 and 6.
     """
-    if not (weight.sum() > 0 and target[0] > 0):
+    if not (weight.sum() > 0 and target[0] / columns[0, 0] > 0):
         raise FitError("empty arm")
     start = np.zeros((1, columns.shape[1]))
     start[0, 0] = np.log(target[0] / (weight @ columns[:, 0])) / columns[0, 0]
@@ -55,5 +55,5 @@ def fit_balance_draws(columns: Floats, weights: Floats, targets: Floats, start: 
     `start[k]` is the fit at weights of one draw. Some arrays of the size of `weights` are made: the caller cuts draws
     into blocks.
     """
-    usable = (weights.sum(axis=1) > 0) & (targets[:, 0] > 0)
+    usable = (weights.sum(axis=1) > 0) & (targets[:, 0] / columns[0, 0] > 0)
     return newton_draws(columns, weights, targets, "tilting", start, usable)
