@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 ON_UNITS = ("classical", "HC0", "HC1", "HC2", "HC3")
 BY_SET = ("CR0", "CR1", "CR1S")
 TWO_WAY = "two_way"
+CROSSED = "matched sets cross assignment clusters, and no draw of either keeps the other whole"
 
 
 def matched_estimate(panel: Panel, estimate: Estimate, variance: str) -> Estimate:
@@ -147,22 +148,48 @@ def _assignment(
 
 
 def _two_way(found: Entered, clustered: Estimate, by_unit: Floats, grouping: Grouping) -> Estimate:
-    """Return the estimate with the variance by assignment cluster and, beyond it, by sets that cross clusters."""
+    """Return the estimate with the variance by assignment cluster and, beyond it, by sets that cross clusters.
+
+    What the sets add is spread evenly over the clusters' strata. Like outcomes within sets make it negative, and the
+    sum less certain than its parts: the degrees of freedom are lowered by what that does to them.
+    """
     extra = between(by_unit, grouping.code, found.clusters)
-    layers = np.concatenate([clustered.covariance, extra[None]])
-    df = np.append(clustered.stratum_df, max(grouping.n_groups - 1.0, 1.0))
-    by_term = np.stack([np.diagonal(one) for one in layers], axis=1)
-    least = float(np.nanmin(np.append(welch_df(by_term, df), df.sum())))
+    notes = clustered.notes
+    if not _positive(clustered.covariance.sum(axis=0) + extra):
+        extra = _positive_part(extra)
+        notes = (*notes, "what matched sets take from the variance by cluster is more than there is: they take nothing")
+    layers = clustered.covariance + extra / len(clustered.covariance)
+    apart = np.concatenate([clustered.covariance, extra[None]])
+    df, own = clustered.stratum_df, max(grouping.n_groups - 1.0, 1.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lower = welch_df(_by_term(apart), np.append(df, own)) / welch_df(_by_term(layers), df)
     return replace(
         clustered,
-        strata=np.zeros(found.n_clusters, dtype=np.int32),
-        stratum_names=("assignment clusters and matched sets",),
-        covariance=layers.sum(axis=0)[None],
-        stratum_df=np.array([max(least, 1.0)]),
+        covariance=layers,
+        stratum_df=np.maximum(df * np.nanmin(np.append(lower, 1.0)), 1.0),
         variance=TWO_WAY,
         replay=None,
-        no_replay="matched sets cross assignment clusters, and no draw of either keeps the other whole",
+        no_replay=CROSSED,
+        notes=notes,
     )
+
+
+def _by_term(layers: Floats) -> Floats:
+    return np.stack([np.diagonal(one) for one in layers], axis=1)
+
+
+def _positive(total: Floats) -> bool:
+    """Say whether a covariance has no negative direction; one that is undefined has none either."""
+    size = np.sqrt(np.maximum(np.diagonal(total), 0.0))
+    if np.isnan(total).any():
+        return True
+    scaled = total / np.outer(np.where(size > 0, size, 1.0), np.where(size > 0, size, 1.0))
+    return bool((np.diagonal(total) >= 0).all() and np.linalg.eigvalsh(scaled)[0] > -1e-8)
+
+
+def _positive_part(matrix: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
 
 
 def _named(found: Entered, estimate: Estimate, variance: str) -> Estimate:
