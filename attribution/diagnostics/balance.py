@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attribution.core.arms import CONTROL, TRAINED
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
-from attribution.diagnostics.comparison import Comparison, Variable, comparison, variables
+from attribution.diagnostics.comparison import Comparison, Variable, comparison, is_interaction, variables
 from attribution.diagnostics.weights import ArmWeights, arm_weights
 from attribution.errors import MethodError
 from attribution.numerics.balance import Contrast, Denominator, contrast, denominator
@@ -193,7 +193,6 @@ def balance(
     shown = variables(arms, covariates, baseline)
     which = DENOMINATORS.get(arms.estimand, "trained") if arms.cohort is not None else "trained"
     used = () if arms.cohort is None or covariates is not None else arms.cohort.covariates
-    names = {one.name for one in shown}
     return Balance(
         method="" if arms.cohort is None else arms.cohort.method,
         estimand=arms.estimand,
@@ -201,7 +200,7 @@ def balance(
         rows=tuple(_row(arms, one, which) for one in shown),
         trained=arm_weights(arms, TRAINED),
         control=arm_weights(arms, CONTROL),
-        unshown=tuple(name for name in used if ":" in name and name not in names),
+        unshown=tuple(name for name in used if is_interaction(panel, name)),
     )
 
 

@@ -122,7 +122,7 @@ def variables(arms: Comparison, names: Sequence[str] | None, baseline: Sequence[
         values = panel.units.covariates.get(name)
         if values is not None and values.dtype == object:
             found |= {one.name: one for one in _levels(name, values, arms.candidates)}
-        elif name in columns:
+        elif name in columns and not is_interaction(panel, name):
             # Who could not take part has no column, but may have a value.
             own = columns[name] if values is None else np.where(np.isnan(columns[name]), values, columns[name])
             found[name] = _number(name, own, arms.candidates)
@@ -137,6 +137,12 @@ def variables(arms: Comparison, names: Sequence[str] | None, baseline: Sequence[
         codes = np.array(panel.periods.codes(list(baseline), where="baseline"), dtype=np.int16)
         found[name] = _number(name, kpi_mean(panel, codes), arms.candidates)
     return tuple(found.values())
+
+
+def is_interaction(panel: Panel, name: str) -> bool:
+    """Return whether a name is a product of covariates of the panel, as `"age:site"`."""
+    known, parts = panel.units.covariates, name.split(":")
+    return name not in known and len(parts) > 1 and all(part in known for part in parts)
 
 
 def kpi_mean(panel: Panel, codes: NDArray[np.int16]) -> Floats:
