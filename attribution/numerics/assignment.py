@@ -52,6 +52,15 @@ class Links:
         return float(self.distance.sum())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Caliper:
+    """Pairs are allowed whose scores `trained[n_t]` and `control[n_c]` differ by at most `width`."""
+
+    trained: Floats = field(repr=False)
+    control: Floats = field(repr=False)
+    width: float
+
+
 def distances(trained: Floats, control: Floats) -> Floats:
     """Return the Euclidean distances `[n_t, n_c]` of points `[n_t, k]` from `[n_c, k]`."""
     if trained.shape[1] == 1:
@@ -59,6 +68,11 @@ def distances(trained: Floats, control: Floats) -> Floats:
     from scipy.spatial.distance import cdist
 
     return np.asarray(cdist(trained, control))
+
+
+def _apart(trained: Floats, control: Floats) -> Floats:
+    """Return the distance of each point from the one beside it."""
+    return np.asarray(np.sqrt(((trained - control) ** 2).sum(axis=1)))
 
 
 def _told_apart(distance: Floats, reach: float) -> Floats:
@@ -72,23 +86,21 @@ def _reach(trained: Floats, control: Floats) -> float:
     return float(np.sqrt((np.ptp(points, axis=0) ** 2).sum())) or 1.0
 
 
-def within(trained: Floats, control: Floats, width: float) -> tuple[Places, Places]:
-    """Return the pairs of places whose scores `[n_t]`, `[n_c]` differ by at most `width`, by trained, then control.
+def links_within(trained: Floats, control: Floats, caliper: Caliper) -> Links:
+    """Return all allowed pairs with the distances of the points `[n_t, k]`, `[n_c, k]`, by trained, then control.
 
     Raises `TooManyPairsError` beyond `LARGEST`.
     """
-    order = np.argsort(control, kind="stable")
-    sorted_control = control[order]
-    first = np.searchsorted(sorted_control, trained - width, side="left")
-    last = np.searchsorted(sorted_control, trained + width, side="right")
+    order = np.argsort(caliper.control, kind="stable")
+    first = np.searchsorted(caliper.control[order], caliper.trained - caliper.width, side="left")
+    last = np.searchsorted(caliper.control[order], caliper.trained + caliper.width, side="right")
     counts = np.maximum(last - first, 0)
     if counts.sum() > LARGEST:
         raise TooManyPairsError(int(counts.sum()))
     rows = np.repeat(np.arange(len(trained)), counts)
     offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     columns = order[np.repeat(first, counts) + offsets]
-    by_place = np.lexsort((columns, rows))
-    return rows[by_place], columns[by_place]
+    return _links(rows, columns, _apart(trained[rows], control[columns]))
 
 
 def optimal_pairs(trained: Floats, control: Floats, ratio: int = 1) -> Links:
@@ -151,13 +163,12 @@ def optimal_pairs_among(allowed: Links, n_trained: int, n_control: int, ratio: i
     return _links(allowed.trained[chosen], allowed.control[chosen], allowed.distance[chosen])
 
 
-def full_match(trained: Floats, control: Floats, allowed: Bools | None = None) -> Links:
+def full_match(trained: Floats, control: Floats, caliper: Caliper | None = None) -> Links:
     """Return the links of a full matching: each point is linked, and the total distance is the least there is.
 
     Every set is a star: one trained point with its controls, or one control with its trained. Points at one place form
-    as many sets as they can, and who is equally near to several joins the one with the fewest links.
-    `allowed[n_t, n_c]` forbids pairs; a point without an allowed one stays alone. Raises `TooManyPairsError` beyond
-    `LARGEST` pairs to weigh.
+    as many sets as they can, and who is equally near to several joins the one with the fewest links. A point that has
+    nobody within the caliper stays alone. Raises `TooManyPairsError` beyond `LARGEST` pairs to weigh.
 
     Examples
     --------
@@ -167,16 +178,16 @@ def full_match(trained: Floats, control: Floats, allowed: Bools | None = None) -
     [(0, 0), (0, 1), (1, 2), (2, 2)]
 
     A minimum-weight edge cover: every point goes to its nearest, save pairs that serve each other, whose gain is the
-    sum of both nearest distances less their own; the pairs are an assignment of the largest gain. Source: Hansen & Klopfer
-    (2006) for the problem; Schrijver (2003), section 19.3, for the reduction.
+    sum of both nearest distances less their own; the pairs are an assignment of the largest gain.
+    Source: Hansen & Klopfer (2006) for the problem; Schrijver (2003), section 19.3, for the reduction.
     """
     nearest_control = np.full(len(trained), np.inf)
     nearest_trained = np.full(len(control), np.inf)
-    for start, block in _blocks(trained, control, allowed):
+    for start, block in _blocks(trained, control, caliper):
         nearest_control[start : start + len(block)] = block.min(axis=1, initial=np.inf)
         nearest_trained = np.minimum(nearest_trained, block.min(axis=0, initial=np.inf))
     rows, columns, gains, held = [], [], [], 0
-    for start, block in _blocks(trained, control, allowed):
+    for start, block in _blocks(trained, control, caliper):
         with np.errstate(invalid="ignore"):
             gain = nearest_control[start : start + len(block), None] + nearest_trained - block
         places = np.nonzero((gain >= 0) & np.isfinite(block))
@@ -192,16 +203,17 @@ def full_match(trained: Floats, control: Floats, allowed: Bools | None = None) -
     scale = float(gain.max()) or 1.0
     cost = 1.0 - (gain / scale + FINER)
     chosen = _least_cost(row, column, cost, np.ones(len(trained)), len(control))
-    return _stars(trained, control, allowed, row[chosen], column[chosen])
+    return _stars(trained, control, caliper, row[chosen], column[chosen])
 
 
-def _blocks(trained: Floats, control: Floats, allowed: Bools | None) -> Iterator[tuple[int, Floats]]:
+def _blocks(trained: Floats, control: Floats, caliper: Caliper | None) -> Iterator[tuple[int, Floats]]:
     """Yield the distances of some trained points at a time from all controls; infinite where a pair is not allowed."""
     step, reach = max(1, CELLS // max(1, len(control))), _reach(trained, control)
     for start in range(0, len(trained), step):
         block = _told_apart(distances(trained[start : start + step], control), reach)
-        if allowed is not None:
-            block = np.where(allowed[start : start + step], block, np.inf)
+        if caliper is not None:
+            gaps = np.abs(caliper.trained[start : start + step, None] - caliper.control)
+            block = np.where(gaps <= caliper.width, block, np.inf)
         yield start, block
 
 
@@ -223,15 +235,16 @@ def _least_cost(rows: Places, columns: Places, cost: Floats, alone: Floats, n_co
     return np.flatnonzero(assigned[rows] == columns)
 
 
-def _stars(trained: Floats, control: Floats, allowed: Bools | None, rows: Places, columns: Places) -> Links:
+def _stars(trained: Floats, control: Floats, caliper: Caliper | None, rows: Places, columns: Places) -> Links:
     """Return the pairs with every other point linked to its nearest, and without links that neither end needs."""
     edges = set(zip(rows.tolist(), columns.tolist(), strict=True))
     degree = [np.bincount(rows, minlength=len(trained)), np.bincount(columns, minlength=len(control))]
-    for mine, points, others in ((0, trained, control), (1, control, trained)):
+    turned = None if caliper is None else Caliper(caliper.control, caliper.trained, caliper.width)
+    for mine, points, others, limit in ((0, trained, control, caliper), (1, control, trained, turned)):
         for place in np.flatnonzero(degree[mine] == 0).tolist():
             away = distances(points[place : place + 1], others)[0]
-            if allowed is not None:
-                away = np.where(allowed[place] if mine == 0 else allowed[:, place], away, np.inf)
+            if limit is not None:
+                away = np.where(np.abs(limit.trained[place] - limit.control) <= limit.width, away, np.inf)
             near = np.flatnonzero((away == away.min()) & np.isfinite(away))
             if len(near):
                 other = int(near[np.argmin(degree[1 - mine][near])])
@@ -243,10 +256,10 @@ def _stars(trained: Floats, control: Floats, allowed: Bools | None, rows: Places
         if degree[0][row] > 1 and degree[1][column] > 1:
             degree[0][row] -= 1
             degree[1][column] -= 1
-            continue
-        kept.append((row, column))
-    row, column = np.array(kept, dtype=np.int64).T
-    return Links(row, column, np.sqrt(((trained[row] - control[column]) ** 2).sum(axis=1)))
+        else:
+            kept.append((row, column))
+    left, right = np.array(kept, dtype=np.int64).T
+    return Links(left, right, _apart(trained[left], control[right]))
 
 
 def star_sets(links: Links, n_trained: int, n_control: int) -> tuple[Places, Places]:
