@@ -32,6 +32,7 @@ def entropy(
     covariates: Sequence[str],
     moments: Literal[1, 2] = 1,
     estimand: Literal["ATT", "ATE"] = "ATT",
+    target: Literal["population", "sample"] = "population",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -41,8 +42,10 @@ def entropy(
 
     For the ATT the controls get the trained units' means and the trained count 1; for the ATE both arms get the means
     of all. `moments=2` balances the variances of columns that are not 0/1 too. Weights have a mean of 1 in each arm and
-    multiply the units' own. Every draw balances again, to its own means. Raises `MethodError` where no weights reach
-    the means, naming the columns in which they lie beyond the arm, and what `subjects` raises.
+    multiply the units' own. Every draw balances again: to its own means, so that the effect is that on a population
+    of which the target is a sample, or with `target="sample"` to the means of these data, which then add no variance.
+    Raises `MethodError` where no weights reach the means, naming the columns in which they lie beyond the arm, and what
+    `subjects` raises.
 
     Examples
     --------
@@ -70,23 +73,27 @@ def entropy(
         raise MethodError(
             f"moments is {moments!r}", where="moments", remedy="give 1 for means, or 2 for means and variances"
         )
+    if target not in ("population", "sample"):
+        raise MethodError(f"target is {target!r}", where="target", remedy="give 'population' or 'sample'")
     found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)
-    target = found.trained if estimand == "ATT" else np.ones(len(found.trained), dtype=bool)
-    columns, labels = _moments(found, target, moments)
+    of = found.trained if estimand == "ATT" else np.ones(len(found.trained), dtype=bool)
+    columns, labels = _moments(found, of, moments)
     arms = [("controls", ~found.trained)] + ([("trained", found.trained)] if estimand == "ATE" else [])
     for name, rows in arms:
-        _require_reach(columns, labels, found.weight, target, rows, name)
+        _require_reach(columns, labels, found.weight, of, rows, name)
     design, sides = _design(columns, labels, found.weight), []
-    totals = np.where(target, found.weight, 0.0) @ design
+    totals = np.where(of, found.weight, 0.0) @ design
     for name, rows in arms:
         try:
             coefficients, inverse = fit_balance(design[rows], found.weight[rows], totals)
         except FitError as error:
-            raise _refused(error.reason, columns, labels, found.weight, target, rows, name) from error
+            raise _refused(error.reason, columns, labels, found.weight, of, rows, name) from error
         # The target's sum of weights, in every draw its own, becomes that of the arm with multipliers of 1.
-        factor = float(found.weight[rows].sum() / found.weight[target].sum())
+        factor = float(found.weight[rows].sum() / found.weight[of].sum())
         sides.append(Side(np.flatnonzero(rows), coefficients, inverse, factor))
-    model = BalancingWeights(len(panel.units), found.inside, target, design, found.weight, tuple(sides))
+    model = BalancingWeights(
+        len(panel.units), found.inside, of, design, found.weight, tuple(sides), held=target == "sample"
+    )
     whom = "the controls to the trained" if estimand == "ATT" else "both arms to all units"
     what = "means" if moments == 1 else "means and variances"
     return cohort_of(
@@ -96,7 +103,10 @@ def entropy(
         estimand=estimand,
         weights=model.weights(),
         fit=model,
-        notes=[f"entropy balancing of {whom}, {what} of {', '.join(found.labels)}"],
+        notes=[
+            f"entropy balancing of {whom}, {what} of {', '.join(found.labels)}",
+            *(["the means balanced to are those of these data, taken as given"] if target == "sample" else []),
+        ],
     )
 
 

@@ -125,8 +125,8 @@ class BalancingWeights:
     """Entropy balancing weights of one arm or of both: exp(xγ), with the totals of the target; 1 for an arm without.
 
     `columns[n, k]`, constant first, are those of the units at `inside[n]`; `target[n]` says who is in the target, whose
-    totals of the columns each side's weights reproduce, in every draw its own. A side's parameters are k of
-    `influence` and `gradient`, in the order of `sides`.
+    totals of the columns each side's weights reproduce: in every draw its own, or with `held` those of multipliers of
+    1. A side's parameters are k of `influence` and `gradient`, in the order of `sides`.
 
     Source: Hainmueller (2012); Zhao & Percival (2017) for the equations that the parameters solve.
     """
@@ -137,6 +137,7 @@ class BalancingWeights:
     columns: Floats = field(repr=False)
     weight: Floats = field(repr=False)
     sides: tuple[Side, ...] = field(repr=False)
+    held: bool = False
 
     def weights(self) -> Floats:
         """Return the weights `[n]` of the units inside."""
@@ -151,7 +152,7 @@ class BalancingWeights:
         k = self.columns.shape[1]
         found = np.zeros((self.n_units, k * len(self.sides)))
         for place, side in enumerate(self.sides):
-            lacking = np.where(self.target, self.weight, 0.0)
+            lacking = np.where(self.target & (not self.held), self.weight, 0.0)
             lacking[side.rows] -= self.weight[side.rows] * np.exp(self.columns[side.rows] @ side.coefficients)
             found[self.inside, place * k : (place + 1) * k] = lacking[:, None] * self.columns @ side.inverse_hessian
         return found
@@ -172,7 +173,8 @@ class BalancingWeights:
         for _, start, stop in blocks(len(multipliers), self.n_units):
             drawn = multipliers[start:stop, self.inside]
             drawn *= self.weight
-            totals = drawn[:, self.target] @ self.columns[self.target]
+            totals = (drawn if not self.held else self.weight[None])[:, self.target] @ self.columns[self.target]
+            totals = np.broadcast_to(totals, (len(drawn), totals.shape[1]))
             block, failed = np.ones(drawn.shape), np.zeros(len(drawn), dtype=bool)
             for side in self.sides:
                 own = self.columns[side.rows]
