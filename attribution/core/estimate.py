@@ -277,6 +277,8 @@ class Estimate:
     def _no_percent(self, name: str) -> str:
         if "[" in name:
             return f"{name} is a part, whose own level is not estimated: percentages are of the overall terms"
+        if UNTRAINED_LEVEL not in self.terms and self.estimand in ("ATE", "ATO"):
+            return f"the effect is the {self.estimand}, and the level without training is known of the trained"
         if UNTRAINED_LEVEL not in self.terms:
             return f"{self.method} does not estimate the level the trained would have had untrained"
         if not np.isfinite(self.std_error(name)):

@@ -15,7 +15,7 @@ from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.counted import with_cohort_counted
-from attribution.estimators.options import require_att, require_known
+from attribution.estimators.options import require_att, require_known, require_periods
 from attribution.estimators.windows.flow import window_flow
 from attribution.estimators.windows.reduce import ARM_NAMES, Reduction, WindowMap, reduce_windows
 from attribution.estimators.windows.variances import Strata, arm_strata
@@ -118,6 +118,7 @@ def lagged(
     Source: Angrist & Pischke (2009), Mostly Harmless Econometrics, eq. 5.3.1; Ding & Li (2019).
     """
     require_known(variance=(variance, LaggedVariance))
+    require_periods(panel, "lagged")
     if panel.kind != "panel":
         raise MethodError(
             f"a baseline of the same units is needed, and this is a {panel.kind}",

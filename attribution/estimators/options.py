@@ -35,6 +35,17 @@ def require_att(panel: Panel, method: str) -> None:
         )
 
 
+def require_periods(panel: Panel, method: str) -> None:
+    """Raise `MethodError` for a cross-section, which is measured once: nothing is followed over time."""
+    if panel.kind == "cross_section":
+        raise MethodError(
+            f"{method} follows the KPI over time, and a cross-section has it once",
+            where="Panel.kind",
+            remedy="use adjusted, which compares levels given covariates or a cohort, or give one row per unit and "
+            "period",
+        )
+
+
 def require_given_weights(panel: Panel, method: str) -> None:
     """Raise `MethodError` for a cohort whose weights or matches a method has no way to count."""
     cohort = panel.cohort

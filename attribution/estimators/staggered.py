@@ -14,7 +14,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.estimators.counted import with_cohort_counted
-from attribution.estimators.options import require_att, require_known, require_steps
+from attribution.estimators.options import require_att, require_known, require_periods, require_steps
 from attribution.estimators.rollouts.adjusted import adjust_cells
 from attribution.estimators.rollouts.aggregation import By
 from attribution.estimators.rollouts.assemble import CellModel, RolloutVariance, rollout
@@ -160,6 +160,7 @@ def _estimate(
 
 def require_rollout(panel: Panel, method: str, **steps: int) -> None:
     """Raise `MethodError` for a kind of panel, a cohort or a number of periods that a rollout cannot use."""
+    require_periods(panel, method)
     if panel.kind not in ("panel", "repeated_cross_sections"):
         raise MethodError(
             f"{method} compares units over time, and the panel is a {panel.kind}",

@@ -194,6 +194,10 @@ def _no_share(estimate: Estimate, part: str) -> str:
     effect, change = _pair(part)
     if "effect" not in estimate.terms and not estimate.n.control.units:
         return f"{estimate.method} has no comparison: its share would be 1 by construction"
+    if change not in estimate.terms and estimate.estimand in ("ATE", "ATO"):
+        return f"the effect is the {estimate.estimand}, and not that on the trained, whose change a share is of"
+    if change not in estimate.terms and not estimate.n.baseline:
+        return f"{estimate.outcome} was measured once: there is no change to take a share of"
     for term in (effect, change):
         if term not in estimate.terms:
             return f"the estimate has no {term}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attribution.core.arms import Controls, windows
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.options import require_att, require_given_weights, require_known
+from attribution.estimators.options import require_att, require_given_weights, require_known, require_periods
 from attribution.estimators.sites.sites import Sites, site_table
 from attribution.numerics.synthetic import (
     CURVE,
@@ -79,6 +79,7 @@ def fit_sites(
 ) -> Fitted:
     """Return the sites and their fitted weights; raises as `synthetic` does."""
     require_known(kind=(kind, Kind), controls=(controls, Controls))
+    require_periods(panel, "synthetic")
     if panel.kind == "series":
         raise MethodError(
             "the panel is one series, without any other site to mix",

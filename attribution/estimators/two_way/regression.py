@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
+from attribution.estimators.options import require_periods
 from attribution.estimators.rollouts.cells import clock_of
 
 Floats = NDArray[np.float64]
@@ -171,6 +172,7 @@ def reduce_two_way(panel: Panel, shape: Shape, *, leads: bool) -> TwoWay:
     first period on are left out, as nobody knows since when. Raises `MethodError` where nobody is trained, or where
     training cannot be told from the period effects.
     """
+    require_periods(panel, "two-way fixed effects")
     if panel.kind != "panel":
         raise MethodError(
             f"unit effects need the same units over time, and this is a {panel.kind}",

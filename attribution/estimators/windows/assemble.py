@@ -18,7 +18,7 @@ from attribution.core.panel import Panel
 from attribution.core.terms import part
 from attribution.errors import MethodError
 from attribution.estimators.counted import with_cohort_counted
-from attribution.estimators.options import require_att, require_known, require_steps
+from attribution.estimators.options import require_att, require_known, require_periods, require_steps
 from attribution.estimators.windows.adjusted import Adjusted, AdjustedMap, adjust_cross_sections, adjust_panel
 from attribution.estimators.windows.cross_flow import cross_flow
 from attribution.estimators.windows.cross_sections import CrossReduction, reduce_cross_sections
@@ -278,6 +278,7 @@ def _require_options(
             where="controls",
             remedy="leave controls out, or as_assigned",
         )
+    require_periods(panel, method)
     if panel.kind not in ("panel", "repeated_cross_sections"):
         raise MethodError(
             f"the panel is a {panel.kind}: there are no units to compare",

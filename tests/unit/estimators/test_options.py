@@ -39,7 +39,21 @@ def run(name: str, given: at.Panel, **keywords: Any) -> at.Estimate:
     return estimate
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+ON_THE_TRAINED = tuple(name for name in ESTIMATORS if name != "adjusted")
+
+
+@pytest.mark.parametrize("name", ON_THE_TRAINED)
+def test_a_cross_section_is_refused_by_what_follows_units(name: str) -> None:
+    frame = pd.DataFrame({"person": range(9), "kpi": range(9), "trained": [1, 0, 0] * 3})
+    once = at.Panel.from_frame(frame, unit="person", outcome="kpi", trained="trained", kind="cross_section")
+    method = load(ESTIMATORS, name, kind="estimator")
+    known = {one.name for one in options(method)} & {"baseline", "followup"}
+    with pytest.raises(MethodError, match="a cross-section has it once") as error:
+        method(once, **dict.fromkeys(known, [1]))
+    assert "use adjusted" in error.value.remedy
+
+
+@pytest.mark.parametrize("name", ON_THE_TRAINED)
 def test_a_cohort_that_speaks_for_others_is_refused(name: str) -> None:
     cohort = Cohort("given", "ATE", np.ones(24))
     with pytest.raises(MethodError, match=f"the cohort speaks for the ATE, {name} for the effect on the trained"):
