@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from attribution.cohorts.metric import Distance, groups_of, left_over, metric_of, nobody, too_many
-from attribution.cohorts.strata import lost_note, set_matches
+from attribution.cohorts.links import exact_strata
+from attribution.cohorts.metric import Distance, Scale, metric_of, too_many
+from attribution.cohorts.strata import listed, lost_note, set_matches
 from attribution.cohorts.subjects import Kpi, Missing, cohort_of, subjects
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
+from attribution.errors import MethodError
 from attribution.numerics.assignment import TooManyPairsError, full_match, star_sets
 from attribution.numerics.strata import stratum_weights
 
@@ -22,6 +24,7 @@ def full(
     covariates: Sequence[str] = (),
     distance: Distance = "logit",
     caliper: float | None = None,
+    caliper_on: Scale | None = None,
     exact: Sequence[str] = (),
     estimand: Literal["ATT", "ATE"] = "ATT",
     baseline: Sequence[Any] = (),
@@ -52,25 +55,37 @@ def full(
     Source: Rosenbaum (1991); Hansen (2004); Hansen & Klopfer (2006).
     """
     found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)
-    metric = metric_of(panel, found, distance, caliper, "full")
-    groups = groups_of(panel, found, exact, "full")
+    found, codes = exact_strata(panel, found, exact, missing)
+    metric = metric_of(panel, found, distance, caliper, caliper_on, "full")
     sets = np.full(len(found.inside), -1, dtype=np.int64)
+    reasons = np.full(len(sets), "", dtype=object)
     total, count = 0.0, 0
-    for group in np.unique(groups[found.trained]):
-        trained, control = (np.flatnonzero((groups == group) & arm) for arm in (found.trained, ~found.trained))
-        if not len(control):
+    for code in np.unique(codes):
+        here = codes == code
+        trained, control = (np.flatnonzero(here & arm) for arm in (found.trained, ~found.trained))
+        if not (len(trained) and len(control)):
+            reasons[trained] = f"no control with the same {listed(exact)}"
+            reasons[control] = f"no trained unit with the same {listed(exact)}"
             continue
         try:
             links = full_match(metric.points[trained], metric.points[control], metric.caliper(trained, control))
         except TooManyPairsError as error:
             raise too_many(error, "full", "subclass") from error
-        for places, own in zip((trained, control), star_sets(links, len(trained), len(control)), strict=True):
-            sets[places] = np.where(own >= 0, own + count, -1)
+        own = star_sets(links, len(trained), len(control))
+        for places, numbers, other in ((trained, own[0], "control"), (control, own[1], "trained unit")):
+            sets[places] = np.where(numbers >= 0, numbers + count, -1)
+            reasons[places[numbers < 0]] = f"no {other} within the caliper"
         count = int(sets.max()) + 1
         total += links.total
-    reasons = left_over(found, sets, groups, metric, exact, trained="no control left", control="no trained unit left")
     if count == 0:
-        raise nobody(found, reasons, "full")
+        why, counts = np.unique(reasons[found.trained].astype(str), return_counts=True)
+        said = "; ".join(f"{times:,} {reason}" for reason, times in zip(why, counts, strict=True))
+        raise MethodError(
+            f"no trained unit has a match: {said}",
+            where="full",
+            remedy="widen the caliper, name fewer covariates in exact, or look for controls that are more like the "
+            "trained",
+        )
     return cohort_of(
         panel,
         found,

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attribution.cohorts.metric import Distance, groups_of, left_over, metric_of, nobody, too_many
-from attribution.cohorts.strata import lost_note, require_whole
-from attribution.cohorts.subjects import Kpi, Missing, Subjects, cohort_of, subjects
-from attribution.core.cohort import Cohort, Matches
+from attribution.cohorts.links import exact_strata, link_cohort, why_unmatched
+from attribution.cohorts.metric import Distance, Scale, metric_of, too_many
+from attribution.cohorts.strata import require_whole
+from attribution.cohorts.subjects import Kpi, Missing, subjects
+from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
 from attribution.numerics.assignment import TooManyPairsError, links_within, optimal_pairs, optimal_pairs_among
-from attribution.numerics.strata import Codes, stratum_weights
-
-Places = NDArray[np.int64]
+from attribution.numerics.nearest import in_order
 
 
 def optimal(
@@ -26,6 +24,7 @@ def optimal(
     distance: Distance = "logit",
     ratio: int = 1,
     caliper: float | None = None,
+    caliper_on: Scale | None = None,
     exact: Sequence[str] = (),
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
@@ -34,13 +33,14 @@ def optimal(
 ) -> Cohort:
     """Match each trained unit with `ratio` controls, each used once, so that the sum of all distances is the least.
 
-    Estimand: the effect on the trained who are matched. `distance` is the difference of the propensities' logits or of
-    the propensities, or the Mahalanobis distance of the covariates; `exact` names covariates that must agree. A
-    `caliper`, in standard deviations of the logit (of the propensity where that is the distance) over both arms, forbids
-    pairs beyond it: then as many trained as possible are matched, in as many pairs as possible, and of all ways to do
-    so the one of least total distance is taken. Of equal totals it is the one of the least squares, then the order of
-    the units' labels decides. The trained count 1; the controls of a trained unit together weigh what it does. Raises
-    `MethodError` where nobody can be matched, the logit does not exist, or the pairs to weigh are too many.
+    Estimand: the effect on the trained who are matched. `distance` is the difference of the propensities' logits or
+    of the propensities, or the Mahalanobis distance of the covariates under their covariance within the arms; `exact`
+    names covariates that must agree. A `caliper` forbids pairs beyond it, in standard deviations over both arms of
+    the logit or the propensity (`caliper_on`; default: that of the distance, else the logit): then as many trained as
+    possible are matched, in as many pairs as possible, and of all ways to do so the one of least total distance is
+    taken. Of equal totals it is the one of the least squares, then the order of the units' labels decides. The
+    trained count 1; the controls of a trained unit together weigh what it does. Raises `MethodError` where nobody can
+    be matched, the logit does not exist, or the pairs to weigh are too many.
 
     Examples
     --------
@@ -59,11 +59,12 @@ def optimal(
     """
     require_whole("ratio", ratio, 1)
     found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)
-    metric = metric_of(panel, found, distance, caliper, "optimal")
-    groups = groups_of(panel, found, exact, "optimal")
+    found, codes = exact_strata(panel, found, exact, missing)
+    metric = metric_of(panel, found, distance, caliper, caliper_on, "optimal")
+    near = np.zeros(len(found.inside), dtype=bool)
     pairs, total = [], 0.0
-    for group in np.unique(groups[found.trained]):
-        trained, control = (np.flatnonzero((groups == group) & arm) for arm in (found.trained, ~found.trained))
+    for code in np.unique(codes[found.trained]):
+        trained, control = (np.flatnonzero((codes == code) & arm) for arm in (found.trained, ~found.trained))
         if not len(control):
             continue
         points, limit = (metric.points[trained], metric.points[control]), metric.caliper(trained, control)
@@ -71,50 +72,24 @@ def optimal(
             if limit is None:
                 links = optimal_pairs(*points, ratio)
             else:
-                links = optimal_pairs_among(links_within(*points, limit), len(trained), len(control), ratio)
+                allowed = links_within(*points, limit)
+                near[trained[allowed.trained]] = True
+                links = optimal_pairs_among(allowed, len(trained), len(control), ratio)
         except TooManyPairsError as error:
             raise too_many(error, "optimal", "nearest") from error
         pairs.append(np.stack([trained[links.trained], control[links.control]]))
         total += links.total
     matched = np.concatenate([np.zeros((2, 0), dtype=np.int64), *pairs], axis=1)
-    matched = matched[:, np.argsort(matched[0], kind="stable")]
-    sets = np.full(len(found.inside), -1, dtype=np.int64)
-    sets[matched[0]] = np.unique(matched[0], return_inverse=True)[1]
-    sets[matched[1]] = sets[matched[0]]
-    reasons = left_over(found, sets, groups, metric, exact, trained="no control left", control="not matched")
-    if not matched.size:
-        raise nobody(found, reasons, "optimal")
-    weights = stratum_weights(sets, found.trained, found.weight, "ATT")
-    return cohort_of(
+    return link_cohort(
         panel,
         found,
+        in_order(matched[0], matched[1]),
         method="optimal",
-        estimand="ATT",
-        weights=weights,
-        reasons=reasons,
-        matches=_matches(panel, found, sets, matched),
+        ratio=int(ratio),
+        replacement=False,
+        why=why_unmatched(found, codes, exact, None if caliper is None else near),
+        remedy="widen the caliper, name fewer covariates in exact, or look for controls that are more like the trained",
         propensity=metric.propensity,
-        notes=(
-            f"{matched.shape[1]:,} pairs at a total {distance} distance of {total:.6g}",
-            *_fewer(sets, found, ratio),
-            *lost_note(found, sets),
-        ),
+        on_propensity=distance != "mahalanobis",
+        notes=(f"{matched.shape[1]:,} pairs at a total {distance} distance of {total:.6g}",),
     )
-
-
-def _matches(panel: Panel, found: Subjects, sets: Codes, matched: Places) -> Matches:
-    """Return sets and links among all units; a control's share is its part of the weight of its set's controls."""
-    everyone = np.full(len(panel.units), -1, dtype=np.int32)
-    everyone[found.inside] = sets
-    own = found.weight[matched[1]]
-    together = np.bincount(sets[matched[0]], own)
-    trained, control = found.inside[matched[0]], found.inside[matched[1]]
-    return Matches(
-        replacement=False, sets=everyone, trained=trained, control=control, share=own / together[sets[matched[0]]]
-    )
-
-
-def _fewer(sets: Codes, found: Subjects, ratio: int) -> tuple[str, ...]:
-    controls = np.bincount(sets[(sets >= 0) & ~found.trained])
-    short = int((controls < ratio).sum())
-    return (f"{short:,} trained have fewer than {ratio} controls",) if short else ()
