@@ -60,6 +60,7 @@ CHECKS: Mapping[str, str] = {
     "standard_error": "attribution.checks.clusters:standard_error",
     "other_interventions": "attribution.checks.confounding:other_interventions",
     "contamination": "attribution.checks.confounding:contamination",
+    "unmeasured_confounding": "attribution.checks.unmeasured:unmeasured_confounding",
     "causal_graph": "attribution.checks.causal_graph:causal_graph",
     "placebo_refuter": "attribution.checks.causal_graph:placebo_refuter",
     "random_cause_refuter": "attribution.checks.causal_graph:random_cause_refuter",

@@ -17,6 +17,7 @@ from attribution.report.cohort_figures import love_plot, overlap_plot
 from attribution.report.drawing import BACKGROUND, EDGE, INK, MUTED, TRAINING, Row
 from attribution.report.event_figures import event_study, sensitivity, share_by_event, trend
 from attribution.report.format import level_text, money, number, percent, signed, signed_percent, span
+from attribution.report.sensitivity_figures import sensitivity_contours
 from attribution.report.words import comparison, rolls_out
 from attribution.study.result import StudyResult
 
@@ -31,6 +32,7 @@ __all__ = [
     "overlap_plot",
     "scenarios",
     "sensitivity",
+    "sensitivity_contours",
     "share_by_event",
     "share_sets",
     "trend",
