@@ -49,8 +49,8 @@ def common_support(evidence: Evidence) -> Finding:
         return OVERLAP.finding("pass", observed, "overlap weights fade out whoever has no counterpart")
     if not found.outside:
         return OVERLAP.finding("pass", observed, "everybody has somebody to be compared with")
-    who = "units" if cohort.estimand == "ATE" else "trained"
     count = len(found.outside)
+    who = "trained" if cohort.estimand != "ATE" else "unit" if count == 1 else "units"
     return OVERLAP.finding(
         "warn",
         observed,
