@@ -20,7 +20,7 @@ from attribution.errors import MethodError
 from attribution.estimators.matched import matched_estimate
 from attribution.estimators.matches.entered import settled
 from attribution.estimators.strata import ever_never_strata, has_lone_arm
-from attribution.numerics.resample import blocks
+from attribution.numerics.resample import cached_blocks, picked
 from attribution.numerics.variance import Layers, cluster_sums, stratified
 
 Floats = NDArray[np.float64]
@@ -112,15 +112,23 @@ class Reweighted:
         """Return the terms for each row of weights; NaN where the weights or the estimate have no fit."""
         weights = np.asarray(weights, dtype=float)
         found: list[Floats] = []
-        for _, start, stop in blocks(len(weights), len(self.clusters)):
-            drawn = np.where(self.clusters >= 0, weights[start:stop, self.clusters], 1.0)
-            ratio = self.fit.reweight(drawn)[:, self.units] / self.base
-            own = drawn[:, self.units]
-            found.append(
-                self.replay.apart(own * ratio, own)
-                if isinstance(self.replay, Standardised)
-                else self.replay(own * ratio)
-            )
+        apart, n_units = self.clusters < 0, len(self.clusters)
+        clusters, units = picked(self.clusters, weights.shape[1]), picked(self.units, n_units)
+        for _, start, stop in cached_blocks(len(weights), n_units):
+            drawn = weights[start:stop, clusters]
+            if apart.any():
+                drawn = np.where(apart, 1.0, drawn)
+            own, both = drawn[:, units], self.fit.reweight(drawn)[:, units]
+            both *= own
+            both /= self.base
+            # A draw without weights is a row of NaN; the estimate, which knows finite weights only, sees ones instead.
+            failed = np.isnan(both[:, 0])
+            if failed.any():
+                both[failed] = 1.0
+                own = np.where(failed[:, None], 1.0, own)
+            values = self.replay.apart(both, own) if isinstance(self.replay, Standardised) else self.replay(both)
+            values[failed] = np.nan
+            found.append(values)
         return np.concatenate(found)
 
 

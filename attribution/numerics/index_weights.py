@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from attribution.numerics.balancing import fit_balance_draws
 from attribution.numerics.logit import IndexFit, fit_index_draws
-from attribution.numerics.resample import blocks
+from attribution.numerics.resample import cached_blocks, picked
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -78,13 +78,11 @@ class PropensityWeights:
 
     def reweight(self, multipliers: Floats) -> Floats:
         """Return the weights `[n_draws, n_units]` under multipliers of that shape; NaN where a draw has no fit."""
-        found = np.zeros(multipliers.shape)
-        for _, start, stop in blocks(len(multipliers), self.n_units):
-            drawn = multipliers[start:stop, self.inside]
-            drawn *= self.weight
+        found, inside = np.zeros(multipliers.shape), picked(self.inside, self.n_units)
+        for _, start, stop in cached_blocks(len(multipliers), self.n_units):
+            drawn = multipliers[start:stop, inside] * self.weight
             coefficients = fit_index_draws(self.columns, self.trained, drawn, "logit", self.fit)
-            del drawn
-            found[start:stop, self.inside] = self._of(coefficients, self.cap)
+            found[start:stop, inside] = self._of(coefficients, self.cap)
             found[start:stop][np.isnan(coefficients).any(axis=1)] = np.nan
         return found
 
@@ -169,19 +167,20 @@ class BalancingWeights:
 
     def reweight(self, multipliers: Floats) -> Floats:
         """Return the weights `[n_draws, n_units]` under multipliers of that shape; NaN where a draw has no fit."""
-        found = np.zeros(multipliers.shape)
-        for _, start, stop in blocks(len(multipliers), self.n_units):
-            drawn = multipliers[start:stop, self.inside]
-            drawn *= self.weight
-            totals = (drawn if not self.held else self.weight[None])[:, self.target] @ self.columns[self.target]
-            totals = np.broadcast_to(totals, (len(drawn), totals.shape[1]))
+        found, inside = np.zeros(multipliers.shape), picked(self.inside, self.n_units)
+        held = self.weight[self.target] @ self.columns[self.target]
+        for _, start, stop in cached_blocks(len(multipliers), self.n_units):
+            drawn = multipliers[start:stop, inside] * self.weight
+            if self.held:
+                totals = np.broadcast_to(held, (len(drawn), len(held)))
+            else:
+                totals = drawn[:, self.target] @ self.columns[self.target]
             block, failed = np.ones(drawn.shape), np.zeros(len(drawn), dtype=bool)
             for side in self.sides:
                 own = self.columns[side.rows]
                 fitted = fit_balance_draws(own, drawn[:, side.rows], totals, side.coefficients)
                 failed |= np.isnan(fitted).any(axis=1)
                 block[:, side.rows] = side.factor * np.exp(fitted @ own.T)
-            block[failed] = np.nan
-            found[start:stop, self.inside] = block
+            found[start:stop, inside] = block
             found[start:stop][failed] = np.nan
         return found

@@ -224,9 +224,9 @@ def newton(
         move = solve_each(hessian, (totals[active] - total)[:, :, None])[:, :, 0]
         # How far a row can move at most, from the columns' largest entries; how far one does, only where it matters.
         ahead = np.abs(move) @ largest
-        far = ahead > 0.5
-        if far.any():
-            ahead[far] = np.abs(move[far] @ design.T).max(axis=1)
+        unsure = (ahead > 0.5) | ((ahead > enough) & (ahead < 100 * enough))
+        if unsure.any():
+            ahead[unsure] = np.abs(move[unsure] @ design.T).max(axis=1)
         shorter = np.where(ahead > 0.5, np.log1p(ahead) / np.where(ahead > 0, ahead, 1.0), 1.0)
         # A step that is not finite ends a draw: its Hessian is singular or its index overflowed.
         going = np.isfinite(ahead)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,10 @@ BLOCK_CELLS = 2_000_000
 """Weights drawn at a time: 16 MB, whatever the number of draws or clusters."""
 
 
+CACHED_CELLS, CACHED_DRAWS = 250_000, 20
+"""A block of a map with many passes over draws by units: 2 MB stay in the cache, but few draws do not pay."""
+
+
 def block_size(n_columns: int) -> int:
     """Return how many draws make a block; it depends on the data alone, never on the number of workers."""
     return max(1, min(256, BLOCK_CELLS // max(n_columns, 1)))
@@ -22,9 +27,30 @@ def block_size(n_columns: int) -> int:
 
 def blocks(n_draws: int, n_columns: int) -> Iterator[tuple[int, int, int]]:
     """Yield (number, start, stop) of the fixed blocks into which draws are cut."""
-    size = block_size(n_columns)
+    yield from _cut(n_draws, block_size(n_columns))
+
+
+def cached_blocks(n_draws: int, n_columns: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (number, start, stop) of blocks that are as small as pays, for maps that make many passes over them."""
+    small = max(CACHED_DRAWS, CACHED_CELLS // max(n_columns, 1))
+    yield from _cut(n_draws, min(small, block_size(n_columns)))
+
+
+def _cut(n_draws: int, size: int) -> Iterator[tuple[int, int, int]]:
     for number, start in enumerate(range(0, n_draws, size)):
         yield number, start, min(start + size, n_draws)
+
+
+def picked(places: NDArray[np.integer[Any]], n: int) -> NDArray[np.integer[Any]] | slice:
+    """Return the index of `places` among n columns; all of them in order are a slice, which copies nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picked(np.arange(3), 3), picked(np.array([0, 2]), 3)
+    (slice(None, None, None), array([0, 2]))
+    """
+    return slice(None) if np.array_equal(places, np.arange(n)) else places
 
 
 def multinomial_weights(strata: NDArray[np.int32], n_draws: int, rng: np.random.Generator) -> Floats:
