@@ -113,8 +113,8 @@ def _one_way(
     notes = estimate.notes
     if cells.n_strata:
         notes = (*notes, f"{cells.n_strata} strata are taken as fixed: their weights are found again in every draw")
-    if SETS in names and int((strata == names.index(SETS)).sum()) == 1 and len(names) > 1:
-        notes = (*notes, "one stratum has a single unit of an arm, and no other is like it: its variance is undefined")
+        layers, single = _single_set(layers, sums, strata, names)
+        notes = (*notes, *single)
     return replace(
         estimate,
         influence=found.spread(by_unit),
@@ -127,6 +127,25 @@ def _one_way(
         replay=replay,
         notes=notes,
     )
+
+
+def _single_set(
+    layers: Layers, sums: Floats, strata: NDArray[np.int32], names: tuple[str, ...]
+) -> tuple[Layers, tuple[str, ...]]:
+    """Return layers in which a stratum with a single unit of an arm counts by how far its effect is from all others'.
+
+    Drawn whole, it is the only one of its kind beside strata that are cells: one deviation, one degree of freedom.
+    """
+    if SETS not in names:
+        return layers, ()
+    at = names.index(SETS)
+    alone = np.flatnonzero(strata == at)
+    if len(alone) > 1:
+        return layers, ()
+    covariance = layers.covariance.copy()
+    covariance[at] = np.outer(sums[alone[0]], sums[alone[0]])
+    note = "one stratum has a single unit of an arm: how far its effect is from the others' is all that tells its noise"
+    return Layers(covariance, layers.df), (note,)
 
 
 def _linear(values: Floats, sums: Floats) -> Replay:
