@@ -107,7 +107,8 @@ def estimate_contrast(panel: Panel, options: Options, *, variance: AdjustedVaria
             compared,
             replay=replay,
             values=values,
-            influence=influence,
+            pieces=pieces,
+            matrix=matrix,
             linear=_linear(reduced, compared, matrix) if once else None,
             strata=strata,
         )

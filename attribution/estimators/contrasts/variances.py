@@ -31,14 +31,16 @@ def contrast_layers(
     *,
     replay: Replay,
     values: Floats,
-    influence: Floats,
+    pieces: Floats,
+    matrix: Floats,
     linear: Floats | None,
     strata: Strata,
 ) -> Layers:
     """Return covariance layers of the terms: the default by strata, or one layer of the named variance.
 
-    `linear[n_units, n_terms]` are the terms' weights of the one outcome, None where there are several. Raises
-    `MethodError` where a named variance does not apply.
+    `pieces[n_units, n_levels + n_effects]` is the influence of what `matrix` takes to terms; `linear[n_units, n_terms]`
+    are the terms' weights of the one outcome, None where there are several. Raises `MethodError` where a named variance
+    does not apply.
     """
     made = compared.effects.made
     n_rows, n_groups, k = int(reduced.entering.sum()), reduced.n_clusters, made.n_parameters
@@ -46,7 +48,7 @@ def contrast_layers(
     if (reduced.means > 0).sum(axis=0).min() < 2:
         # An arm of one cluster has no variance, even where that cluster shares its stratum with others.
         return Layers(np.full((1, len(values), len(values)), np.nan), np.ones(1))
-    sums = cluster_sums(influence, reduced.clusters, n_groups)
+    sums = cluster_sums(pieces @ matrix, reduced.clusters, n_groups)
     if variance == "default":
         return stratified(replay, values, sums, strata.code, strata.cluster_weight)
     left = float(n_rows - k)
@@ -60,8 +62,8 @@ def contrast_layers(
             rows = linear[inside] / np.sqrt(weight)[:, None]
             return Layers((scale * rows.T @ rows)[None], np.array([max(left, 1.0)]))
         if variance in ("HC2", "HC3"):
-            leverage = made.leverage()[:, None]
-            rows = influence[compared.inside] / (np.sqrt(1 - leverage) if variance == "HC2" else 1 - leverage)
+            leverage = _leverage(reduced, compared, pieces.shape[1])
+            rows = pieces[compared.inside] / (np.sqrt(1 - leverage) if variance == "HC2" else 1 - leverage) @ matrix
             return Layers((rows.T @ rows)[None], np.array([max(left, 1.0)]))
         factor = {
             "HC0": 1.0,
@@ -72,6 +74,16 @@ def contrast_layers(
         }[variance]
     df = left if variance in ("HC0", "HC1") else n_groups - 1.0
     return Layers((factor * sums.T @ sums)[None], np.array([max(df, 1.0)]))
+
+
+def _leverage(reduced: Reduction, compared: Compared, n_pieces: int) -> Floats:
+    """Return each unit's leverage in each piece: in the mean of its arm for levels, in the regression for effects."""
+    inside = compared.inside
+    own = reduced.weight[inside] / reduced.arm_weight[reduced.arm[inside]]
+    n_effects = compared.influence.shape[1]
+    levels = np.repeat(own[:, None], n_pieces - n_effects, axis=1)
+    effects = np.repeat(compared.effects.made.leverage()[:, None], n_effects, axis=1)
+    return np.concatenate([levels, effects], axis=1)
 
 
 def _require_applicable(
