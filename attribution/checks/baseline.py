@@ -29,6 +29,7 @@ ADJUSTS = {
     "event_study": "comparison of changes",
     "twfe": "regression with unit effects",
     "lagged": "comparison at equal baselines",
+    "adjusted": "comparison of changes, or at equal baselines",
 }
 """Methods that adjust for the baseline of the KPI itself, and what in them does."""
 
@@ -41,6 +42,8 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
     if compared_arms(panel, estimate) is None:
         return EQUIVALENCE.skipped(_no_arms(estimate))
     table = baseline_balance(panel, estimate)
+    if not len(table):
+        return EQUIVALENCE.skipped("one row per unit, without covariates: nothing is known of before the training")
     sizes = table["g"].abs().to_numpy()
     unknown = np.isnan(sizes)
     observed = "g: " + "; ".join(_shown(name, g) for name, g in zip(table["variable"], table["g"], strict=True))

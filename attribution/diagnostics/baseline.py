@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.core.arms import CONTROL, TRAINED, assigned_arms, two_window_arms, windows
+from attribution.core.arms import CONTROL, TRAINED, adoption_arms, assigned_arms, two_window_arms, windows
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.diagnostics.comparison import kpi_mean
@@ -39,11 +39,15 @@ def compared_arms(panel: Panel, estimate: Estimate) -> Compared | None:
 
     Two windows: trained between them, against who was not; by assignment where the effect is that of being assigned. A
     rollout: every cohort that the effect speaks for, against those never trained or trained too late to count, in the
-    periods before the first cohort began, which all of them share. A trend and a mix of donors compare no units.
+    periods before the first cohort began, which all of them share. A cross-section has no period before. A trend and a
+    mix of donors compare no units.
     """
     if estimate.rows != "units" or not estimate.n.control.units or estimate.method in MIXED:
         return None
     entered, adopted = estimate.clusters >= 0, panel.units.adopted
+    if panel.kind == "cross_section":
+        code = adoption_arms(panel)
+        return Compared(entered & (code == TRAINED), entered & (code == CONTROL), np.array([], dtype=np.int16))
     before = np.array(panel.periods.codes(estimate.n.baseline, where="baseline"), dtype=np.int16)
     if estimate.method in ROLLOUTS:
         later = {period for period, _ in estimate.n.later}
@@ -79,7 +83,8 @@ def baseline_balance(panel: Panel, estimate: Estimate) -> pd.DataFrame:
     level = kpi_mean(panel, arms.before)
     if panel.kind == "repeated_cross_sections":
         masks = [mask & np.isin(panel.observations.period, arms.before) for mask in masks]
-    variables = {estimate.outcome: level}
+    # A cross-section has no KPI of before.
+    variables = {estimate.outcome: level} if len(arms.before) else {}
     for name, values in panel.units.covariates.items():
         if np.issubdtype(values.dtype, np.number):
             variables[name] = values.astype(float)

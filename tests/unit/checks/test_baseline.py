@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import attribution as at
 from attribution.checks.baseline import baseline_equivalence, pre_periods
 from attribution.checks.evidence import Evidence
 from attribution.design.load import load_design
+from attribution.diagnostics.baseline import baseline_balance
+from attribution.estimators.adjusted import adjusted
 
 
 def _with_g(frame: pd.DataFrame, g: float, column: str) -> pd.DataFrame:
@@ -141,3 +144,49 @@ def test_the_kpi_itself_counts_as_adjusted_by_methods_that_difference_or_conditi
 ) -> None:
     found = baseline_equivalence(evidence_of(_with_g(sales(), 0.2, "sales"), {"analysis.0.method": method}))
     assert (found.status, "adjusts for it" in found.message) == ("pass", True)
+
+
+def test_after_a_cohort_the_weighted_arms_are_judged() -> None:
+    """Controls of before 20 to 40, trained 30: weights that make their means equal make the arms equal."""
+    ages = [30.0, 28, 32, 30, 20, 24, 26, 30, 34, 36, 60, 70]
+    frame = pd.DataFrame(
+        {
+            "id": np.repeat(range(12), 2),
+            "month": np.tile([1, 2], 12),
+            "kpi": np.repeat(ages, 2) + np.tile([0.0, 1.0], 12),
+            "start": np.repeat([2.0] * 4 + [np.nan] * 8, 2),
+            "age": np.repeat(ages, 2),
+        }
+    )
+    panel = at.Panel.from_frame(frame, unit="id", period="month", outcome="kpi", adopted="start", covariates=["age"])
+    cohort = at.Cohort("given", "ATT", np.array([1.0] * 4 + [0, 0.5, 1, 1, 1, 0.5, 0, 0]))
+    windows = {"baseline": [1], "followup": [2]}
+    for one, status in ((panel, "fail"), (panel.with_cohort(cohort), "pass")):
+        found = baseline_equivalence(Evidence(panel=one, estimate=at.did(one, **windows)))
+        assert found.status == status, found
+    # Who has no weight does not count in the spread either: these are the numbers of the units that are left.
+    left = cohort.weights > 0
+    alone = at.Panel.from_frame(
+        frame[np.repeat(left, 2)].assign(size=np.repeat(cohort.weights[left], 2)),
+        unit="id",
+        period="month",
+        outcome="kpi",
+        adopted="start",
+        covariates=["age"],
+        weight="size",
+    )
+    weighted = panel.with_cohort(cohort)
+    pair = [baseline_balance(one, at.did(one, **windows)) for one in (weighted, alone)]
+    pd.testing.assert_frame_equal(*pair)
+
+
+def test_a_cross_section_is_judged_by_its_covariates() -> None:
+    frame = pd.DataFrame(
+        {"id": range(8), "kpi": np.arange(8.0), "treat": [1] * 4 + [0] * 4, "age": [30, 34, 38, 42] * 2}
+    )
+    for covariates, status in ((["age"], "pass"), ([], "skipped")):
+        panel = at.Panel.from_frame(
+            frame, unit="id", outcome="kpi", trained="treat", covariates=covariates, kind="cross_section"
+        )
+        found = baseline_equivalence(Evidence(panel=panel, estimate=adjusted(panel, adjust="none")))
+        assert found.status == status
