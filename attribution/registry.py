@@ -52,6 +52,7 @@ CHECKS: Mapping[str, str] = {
     "effective_sample_size": "attribution.checks.overlap:effective_sample_size",
     "trained_dropped": "attribution.checks.balance:trained_dropped",
     "measured_before": "attribution.checks.balance:measured_before",
+    "matched_difference": "attribution.checks.matching:matched_difference",
     "pre_periods": "attribution.checks.baseline:pre_periods",
     "pre_trends": "attribution.checks.pretrends:pre_trends",
     "trend_breakdown": "attribution.checks.pretrends:trend_breakdown",

@@ -21,6 +21,7 @@ FINDINGS = {
     "effective_sample_size": "skipped",
     "trained_dropped": "skipped",
     "measured_before": "skipped",
+    "matched_difference": "skipped",
     "pre_periods": "warn",
     "pre_trends": "skipped",
     "trend_breakdown": "skipped",
