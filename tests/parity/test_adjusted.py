@@ -17,8 +17,10 @@ import pytest
 from numpy.typing import NDArray
 
 import attribution as at
+from attribution.cohorts.propensity import propensity
 from attribution.core.cohort import Cohort, Estimand
 from attribution.estimators.adjusted import adjusted
+from attribution.estimators.contrasts.assemble import Target
 from attribution.estimators.contrasts.variances import AdjustedVariance
 from attribution.numerics.effects import Rule
 from attribution.numerics.variance import cluster_sums
@@ -161,6 +163,38 @@ def test_weights_of_a_logit(reference: Entries, lalonde: at.Panel, estimand: Est
     found = adjusted(lalonde, covariates=LALONDE, adjust="ipw", estimand=estimand, variance="HC0")
     assert found.value("effect") == pytest.approx(entry["estimate"], rel=LOGIT)
     assert found.std_error("effect") == pytest.approx(entry["extra"]["se"]["asymp"], rel=LOGIT)
+
+
+@pytest.mark.parametrize("estimand", ["ATT", "ATE", "ATO"])
+def test_weights_of_a_cohort_are_those_of_the_rule(lalonde: at.Panel, estimand: Estimand) -> None:
+    panel = lalonde.with_cohort(propensity(lalonde, covariates=LALONDE, estimand=estimand))
+    by_cohort = adjusted(panel, adjust="none", variance="CR0")
+    by_rule = adjusted(lalonde, covariates=LALONDE, adjust="ipw", estimand=estimand, variance="HC0")
+    assert by_cohort.value("effect") == pytest.approx(by_rule.value("effect"), rel=1e-9)
+    assert by_cohort.std_error("effect") == pytest.approx(by_rule.std_error("effect"), rel=1e-9)
+
+
+def test_regression_on_top_of_weights(reference: Entries, lalonde: at.Panel) -> None:
+    entry = reference["ipwra_lalonde_ATT"]
+    panel = lalonde.with_cohort(propensity(lalonde, covariates=LALONDE))
+    found = adjusted(panel, target="sample", variance="CR0")
+    assert found.value("effect") == pytest.approx(entry["estimate"], rel=LOGIT)
+    assert found.std_error("effect") == pytest.approx(entry["std_error"], rel=LOGIT)
+    # Covariates of the trained taken as given leave out how they vary.
+    assert adjusted(panel, variance="CR0").std_error("effect") > found.std_error("effect")
+
+
+@pytest.mark.parametrize("estimand", ["ATT", "ATE", "ATO"])
+@pytest.mark.parametrize("target", ["population", "sample"])
+def test_the_map_of_a_weighted_cohort_moves_as_its_influence(
+    lalonde: at.Panel, estimand: Estimand, target: Target
+) -> None:
+    panel = lalonde.with_cohort(propensity(lalonde, covariates=LALONDE, estimand=estimand))
+    found = adjusted(panel, target=target, variance="CR0")
+    assert found.replay is not None
+    step = 1e-4 * np.eye(len(found.strata))[::40]
+    derivative = (found.replay(1 + step) - found.replay(1 - step)) / 2e-4
+    assert np.abs(derivative - found.cluster_influence()[::40]).max() <= 1e-6 * found.std_error("effect")
 
 
 def matched(panel: at.Panel, pairs: pd.DataFrame) -> tuple[at.Panel, NDArray[np.int32]]:
