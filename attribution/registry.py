@@ -32,6 +32,7 @@ COHORTS: Mapping[str, str] = {
     "entropy": "attribution.cohorts.entropy:entropy",
     "exact": "attribution.cohorts.exact:exact",
     "full": "attribution.cohorts.full:full",
+    "nearest": "attribution.cohorts.nearest:nearest",
     "optimal": "attribution.cohorts.optimal:optimal",
     "propensity": "attribution.cohorts.propensity:propensity",
     "subclass": "attribution.cohorts.subclass:subclass",

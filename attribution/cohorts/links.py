@@ -98,9 +98,9 @@ def link_cohort(
 ) -> Cohort:
     """Return the cohort of links between subjects, by trained unit; `why[n]` says why a trained unit has none.
 
-    A matched trained unit has weight 1. Its controls share it by their own weights, so that the controls' weights sum to
-    those of the matched trained; R's MatchIt scales them to the number of controls used, which changes no estimate.
-    Raises `MethodError` with the remedy where nobody is matched.
+    A matched trained unit has weight 1. Its controls share it in proportion to their own weights, so that the controls'
+    weights sum to those of the matched trained; R's MatchIt scales them to the number of controls used, which changes
+    no estimate. Raises `MethodError` with the remedy where nobody is matched.
     """
     n, own = len(found.inside), found.weight
     matched = np.zeros(n, dtype=bool)

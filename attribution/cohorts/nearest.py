@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.cohorts.links import exact_strata, link_cohort, why_unmatched
+from attribution.cohorts.metric import Metric, Scale, metric_of
 from attribution.cohorts.score import fit_propensity
 from attribution.cohorts.strata import require_whole
 from attribution.cohorts.subjects import Kpi, Missing, Subjects, subjects
@@ -20,15 +21,14 @@ from attribution.numerics.distance import Points, mahalanobis, standardised
 from attribution.numerics.nearest import Links, greedy, reused, row_of_controls, snapped
 from attribution.numerics.nearest_points import nearest_points
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Distance = Literal["logit", "propensity", "mahalanobis", "standardised"]
-Scale = Literal["logit", "propensity"]
 Order = Literal["largest", "smallest", "data"]
 
-LARGEST_LOGIT = 700.0
-"""A logit beyond this is a probability of 0 or 1 to double precision."""
+ON_PROPENSITY = ("logit", "propensity")
+"""Distances that are those of the estimated propensity alone."""
 
 
 def nearest(
@@ -51,13 +51,13 @@ def nearest(
 ) -> Cohort:
     """Match each trained unit with its `ratio` nearest controls.
 
-    `distance` is that of the logit's index, of its probability, of Mahalanobis under the covariance within the arms, or
-    of columns each in its own standard deviation. Without `replacement` a control serves one trained unit: these choose
-    in the `order` of their propensity (default `"largest"` first) or of the panel's units, one control a round. `caliper`
-    is the largest difference allowed of the index or the probability (`caliper_on`; default: that of the distance,
-    else the index), in its standard deviations over both arms. Controls agree in every covariate of `exact`. With
-    replacement, `ties="all"` takes all controls as near as the last one, or farther by `tolerance` in squared standard
-    deviations.
+    `distance` is that of the propensity's logit, of the propensity itself, of Mahalanobis under the covariance within
+    the arms, or of columns each in its own standard deviation. Without `replacement` a control serves one trained unit:
+    these choose in the `order` of their propensity (`"largest"` first, the default where there is one) or of the
+    panel's units (`"data"`), one control a round. `caliper` is the largest difference allowed of the logit or the
+    propensity (`caliper_on`; by default that of the distance, else the logit), in its standard deviations over both
+    arms. Controls agree in every covariate of `exact`. With replacement, `ties="all"` takes all controls as near as the
+    last one, or farther by `tolerance` in squared standard deviations.
 
     Estimand: the ATT, of the trained who have a match. Weights: 1 for these, shared by their controls; see `Matches`.
     Without replacement later choosers get what is left, and some get nobody: look at `at.balance`. Raises `MethodError`
@@ -79,34 +79,16 @@ def nearest(
     4.7.1; all ties and their tolerance as `Match` of Matching 4.10.
     """
     require_whole("ratio", ratio, 1)
-    _require(caliper, caliper_on, order, ties, tolerance, replacement)
+    _require(distance, order, ties, tolerance, replacement)
     found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)
     found, codes = exact_strata(panel, found, exact, missing)
-    on_score = distance in ("logit", "propensity")
-    propensity = None
-    score = spacing = None
-    if on_score or caliper is not None or order in ("largest", "smallest"):
+    like = "mahalanobis" if distance == "standardised" else distance
+    metric = metric_of(panel, found, like, caliper, caliper_on, "nearest")
+    propensity = metric.propensity
+    if propensity is None and order in ("largest", "smallest"):
         propensity = fit_propensity(found, panel, "nearest")
-        scales = _scales(propensity, found)
-        score = scales[distance if on_score else caliper_on or "logit"]
-        spacing = scales[caliper_on or (distance if distance == "propensity" else "logit")]
-    wanted = _Wanted(int(ratio), replacement, caliper, codes, tolerance if ties == "all" else None)
-    turn = _order(found, score, order)
-    if distance == "mahalanobis":
-        points = mahalanobis(_every_level(found), found.trained, found.weight)
-    elif distance == "standardised":
-        points = standardised(found.columns)
-    if on_score and (caliper is None or spacing is score):
-        assert score is not None
-        links = _along(found, score, turn, wanted)
-    elif not on_score and caliper is None and points.at.shape[1] == 1:
-        links = _along(found, points.at[:, 0], turn, wanted)
-    else:
-        if on_score:
-            assert score is not None
-            points = Points(score[:, None] / score.std(ddof=1), None)
-        links = _among(found, points, spacing, turn, wanted)
-    within = None if caliper is None or spacing is None else _within(found, spacing, caliper, codes)
+    wanted = _Wanted(int(ratio), replacement, codes, tolerance if ties == "all" else None)
+    links = _links(found, _points(found, metric, distance), metric, _turns(found, propensity, order), wanted)
     return link_cohort(
         panel,
         found,
@@ -114,103 +96,97 @@ def nearest(
         method="nearest",
         ratio=int(ratio),
         replacement=replacement,
-        why=why_unmatched(found, codes, exact, within),
+        why=why_unmatched(found, codes, exact, _within(found, metric, codes)),
         remedy="widen the caliper, name fewer covariates in exact, or look for controls that are more like the trained",
         propensity=propensity,
-        on_propensity=on_score,
+        on_propensity=distance in ON_PROPENSITY,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wanted:
-    """How many controls, from where: a caliper in standard deviations, strata, and the width of a tie (None: first)."""
+    """How many controls for each, whether they may serve again, their strata, and the width of a tie (None: first)."""
 
     ratio: int
     replacement: bool
-    caliper: float | None
     codes: Codes = field(repr=False)
     tolerance: float | None
 
-    def radius(self, score: Floats) -> float:
-        return np.inf if self.caliper is None else self.caliper * float(score.std(ddof=1))
+
+def _points(found: Subjects, metric: Metric, distance: Distance) -> Points:
+    if distance == "mahalanobis":
+        return mahalanobis(_every_level(found), found.trained, found.weight)
+    if distance == "standardised":
+        return standardised(found.columns)
+    return Points(metric.points, None)
 
 
-def _along(found: Subjects, score: Floats, turn: Codes, wanted: _Wanted) -> Links:
-    """Return the links by distance of one score."""
-    score = snapped(score)
-    row = row_of_controls(score, found.trained, wanted.codes if wanted.codes.any() else None)
-    radius = wanted.radius(score)
-    if not wanted.replacement:
-        return greedy(row, found.trained, score, turn, ratio=wanted.ratio, caliper=radius)
-    tied = None if wanted.tolerance is None else wanted.tolerance * float(score.var(ddof=1))
-    return reused(row, found.trained, score, ratio=wanted.ratio, caliper=radius, tied=tied)
-
-
-def _among(found: Subjects, points: Points, score: Floats | None, turn: Codes, wanted: _Wanted) -> Links:
-    """Return the links by distance in several columns, within a caliper of the score if there is one."""
+def _links(found: Subjects, points: Points, metric: Metric, turns: Codes, wanted: _Wanted) -> Links:
+    """Return the links: along a row of controls where one number says all, else among points."""
+    trained, tied = found.trained, wanted.tolerance
+    if points.at.shape[1] == 1:
+        score = snapped(points.at[:, 0])
+        tied = None if tied is None else tied * float(score.var(ddof=1))
+        if metric.score is None or (metric.score == score).all():
+            row = row_of_controls(score, trained, wanted.codes)
+            if wanted.replacement:
+                return reused(row, trained, score, ratio=wanted.ratio, caliper=metric.width, tied=tied)
+            return greedy(row, trained, score, turns, ratio=wanted.ratio, caliper=metric.width)
     return nearest_points(
         points,
-        found.trained,
-        turn,
+        trained,
+        turns,
         ratio=wanted.ratio,
         replacement=wanted.replacement,
         strata=wanted.codes,
-        score=score,
-        caliper=np.inf if score is None else wanted.radius(score),
-        tied=wanted.tolerance,
+        score=metric.score,
+        caliper=metric.width,
+        tied=tied,
     )
 
 
-def _scales(propensity: Propensity, found: Subjects) -> dict[str, Floats]:
-    """Return the subjects' propensity as index of the logit and as probability."""
-    index = propensity.design[found.inside] @ propensity.coefficients
-    return {"logit": np.clip(index, -LARGEST_LOGIT, LARGEST_LOGIT), "propensity": propensity.probability[found.inside]}
-
-
-def _order(found: Subjects, score: Floats | None, order: Order | None) -> Codes:
-    """Return the places among the trained in the order in which they choose; equal scores in that of the units."""
-    if score is None or order == "data":
+def _turns(found: Subjects, propensity: Propensity | None, order: Order | None) -> Codes:
+    """Return the places among the trained in the order in which they choose; equal ones in that of the units."""
+    if propensity is None or order == "data":
         return np.arange(int(found.trained.sum()))
-    own = snapped(score)[found.trained]
+    own = snapped(propensity.probability[found.inside])[found.trained]
     return np.argsort(own if order == "smallest" else -own, kind="stable")
+
+
+def _within(found: Subjects, metric: Metric, codes: Codes) -> Bools | None:
+    """Say which subjects have any control of their stratum within the caliper, None where there is none."""
+    if metric.score is None:
+        return None
+    row = row_of_controls(metric.score, found.trained, codes)
+    gap = np.abs(metric.score[found.trained][:, None] - row.score[row.at[:, None] + np.arange(2)])
+    within = np.zeros(len(codes), dtype=bool)
+    within[found.trained] = gap.min(axis=1) <= metric.width
+    return within
 
 
 def _every_level(found: Subjects) -> Floats:
     """Return the columns with one more for the first level of each category, which has none of its own."""
     columns = [found.columns]
-    for name in dict.fromkeys(found.covariates):
+    for name in found.covariates:
         own = [
             place for place, label in enumerate(found.labels) if label.startswith(f"{name}[") and label.endswith("]")
         ]
-        if len(own) > 1:
+        if own:
             columns.append(1.0 - found.columns[:, own].sum(axis=1, keepdims=True))
     return np.concatenate(columns, axis=1)
 
 
-def _within(found: Subjects, score: Floats, caliper: float, codes: Codes) -> Bools:
-    """Say which trained units have any control of their stratum in the caliper."""
-    score = snapped(score)
-    row = row_of_controls(score, found.trained, codes if codes.any() else None)
-    own = score[found.trained]
-    before, after = (np.abs(own - row.score[place]) for place in (row.at, row.at + 1))
-    found_any = np.zeros(len(score), dtype=bool)
-    found_any[found.trained] = np.minimum(before, after) <= caliper * float(score.std(ddof=1))
-    return found_any
-
-
-def _require(
-    caliper: float | None, caliper_on: Scale | None, order: Order | None, ties: str, tolerance: float, replacement: bool
-) -> None:
-    if caliper is not None and not caliper > 0:
+def _require(distance: str, order: Order | None, ties: str, tolerance: float, replacement: bool) -> None:
+    if distance not in (*ON_PROPENSITY, "mahalanobis", "standardised"):
         raise MethodError(
-            f"caliper is {caliper!r}",
-            where="caliper",
-            remedy="give a positive number of standard deviations, such as 0.2, or leave it out",
+            f"distance is {distance!r}",
+            where="distance",
+            remedy="choose 'logit', 'propensity', 'mahalanobis' or 'standardised'",
         )
-    if caliper is None and caliper_on is not None:
-        raise MethodError(
-            "there is no caliper", where="caliper_on", remedy="give a caliper, such as 0.2, or leave caliper_on out"
-        )
+    if order not in (None, "largest", "smallest", "data"):
+        raise MethodError(f"order is {order!r}", where="order", remedy="choose 'largest', 'smallest' or 'data'")
+    if ties not in ("first", "all"):
+        raise MethodError(f"ties is {ties!r}", where="ties", remedy="choose 'first' or 'all'")
     if replacement and order is not None:
         raise MethodError(
             "with replacement nobody chooses before anybody else",

@@ -7,6 +7,7 @@ out of them looks at the whole slice.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Field:
         self.low, self.high = ends[self.codes], ends[self.codes + 1]
         if np.isfinite(caliper):
             ordered = value[self.unit]
-            for start, stop in zip(ends[:-1], ends[1:], strict=True):
+            for start, stop in pairwise(ends):
                 mine = np.flatnonzero(trained & (self.low == start) & (self.high == stop))
                 # Wider by rounding; who is outside is left out by the exact difference below.
                 width = caliper * (1 + EQUAL)
@@ -132,7 +133,7 @@ class Field:
             return units
         gap = self.rank[units] - self.rank[one]
         # Going outwards by turns from the trained unit, the lower side first: the one met last.
-        return np.where(gap < 0, 2 * gap + 1, -2 * gap)
+        return np.asarray(np.where(gap < 0, 2 * gap + 1, -2 * gap))
 
 
 def _reach(squared: Floats, count: int, tied: float | None) -> float:
@@ -156,10 +157,10 @@ def nearest_points(
     """Return the nearest controls of each trained unit by Euclidean distance of `points.at[n, k]`.
 
     `order[n_trained]` are places among the trained, who choose in that order, one control a round, `ratio` rounds; with
-    `replacement` each has its `ratio` nearest at once. Controls are those of the unit's stratum whose `score[n]` differs
-    by `caliper` at most. Equal distances: the last met on the way outwards along `points.along`; without that the first
-    in the order of the units. With `tied` (replacement only) all whose squared distance is at most that of the last
-    match plus `tied`.
+    `replacement` each has its `ratio` nearest at once. Controls are those of the unit's stratum whose `score[n]`
+    differs by `caliper` at most. Equal distances: the last met on the way outwards along `points.along`; without that
+    the first in the order of the units. With `tied` (replacement only) all whose squared distance is at most that of
+    the last match plus `tied`.
 
     Examples
     --------
