@@ -24,7 +24,7 @@ def test_a_name_loads_the_public_function() -> None:
     assert load(ESTIMATORS, "did", kind="estimator") is at.did
 
 
-@pytest.mark.parametrize(("name", "hint"), [("ddi", "did you mean 'did'"), ("xyzzy", "choose one of did, event_study")])
+@pytest.mark.parametrize(("name", "hint"), [("ddi", "did you mean 'did'"), ("xyzzy", "choose one of adjusted, did")])
 def test_an_unknown_name_is_refused_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(MethodError, match=f"there is no estimator '{name}'") as error:
         load(ESTIMATORS, name, kind="estimator")
