@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,11 +31,14 @@ _ROOM = 32
 """Pixels between the dashed lines of a love plot below which they have no numbers beside them."""
 
 
-def love_plot(balance: Balance, *, ax: Axes | None = None, most: int = _MOST) -> Axes:
+def love_plot(
+    balance: Balance, *, ax: Axes | None = None, most: int = _MOST, names: Mapping[str, str] | None = None
+) -> Axes:
     """Draw how far apart the arms are before and after a cohort, variable by variable, the furthest before first.
 
     Across are standardised differences without their sign; hollow is before, filled is after, dashed are .1 and .25.
-    Of more than `most` variables those furthest apart are drawn, and the rest is counted. Variables whose difference
+    Of more than `most` variables those furthest apart are drawn, and the rest is counted; `names` says variables in
+    words. Variables whose difference
     cannot be computed are left to the table. Raises `MethodError` for a balance without any.
 
     Examples
@@ -64,7 +67,8 @@ def love_plot(balance: Balance, *, ax: Axes | None = None, most: int = _MOST) ->
     ax = drawing.axes(ax, 3.0)
     furthest = max(max(_size(row.before.smd), _size(row.after.smd)) for row in rows)
     ax.set_xlim(-0.03 * max(furthest, FAR), 1.06 * max(furthest, 1.15 * FAR))
-    places = _labelled(ax, [row.variable for row in rows])
+    said = names or {}
+    places = _labelled(ax, [said.get(row.variable, row.variable) for row in rows])
     top = ax.get_ylim()[1]
     apart = (FAR - CLOSE) / (ax.get_xlim()[1] - ax.get_xlim()[0]) * drawing.pixels(ax)
     for threshold in (CLOSE, FAR):

@@ -9,11 +9,12 @@ from pathlib import Path
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.finance.roi import Roi
-from attribution.report import pictures, tables
+from attribution.report import cohort_tables, pictures, tables
 from attribution.report.cells import Cell, integer
 from attribution.report.claims import Claim
 from attribution.report.compared import Sentence, as_read, compared, declared_table
 from attribution.report.format import MINUS, SYMBOLS, capital, declared_money, level_text, percent, plural
+from attribution.report.made import made
 from attribution.report.words import listed, no_money, priced_kpi, primary_kpi, step_unit, unit_noun, units
 from attribution.study.result import StudyResult
 
@@ -64,6 +65,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         arms=tables.arms_table(result),
         coverage=tables.coverage_table(result),
         balance=tables.balance_table(result),
+        made=_made(result),
         shares=pictures.shares(result),
         share_reason=_share_reason(result),
         forest=pictures.forest(result),
@@ -86,6 +88,21 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         ours=_limits(estimate, result),
         manifest=tables.manifest_table(result, previous),
     )
+
+
+def _made(result: StudyResult) -> dict[str, object]:
+    """Return what the page says of the headline analysis's cohort; nothing where it is on none."""
+    found = made(result)
+    if found is None:
+        return {}
+    return {
+        "told": cohort_tables.told(result, found),
+        "alike": pictures.alike(result, found),
+        "overlap": pictures.overlapping(found),
+        "sizes": cohort_tables.sizes_table(found),
+        "dropped": cohort_tables.dropped_table(result, found),
+        "lost": cohort_tables.lost_table(result, found),
+    }
 
 
 def _unbroken(value: object) -> object:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attribution.report import drawing, event_tables, figures, tables
+from attribution.report import cohort_figures, cohort_tables, drawing, event_tables, figures, tables
 from attribution.report.cells import Table
 from attribution.report.events import event_rows
 from attribution.report.format import signed
+from attribution.report.made import Made
 from attribution.report.projection import projection, projects
 from attribution.report.words import priced_kpi, primary_kpi, several_kpis
 from attribution.study.result import StudyResult
@@ -175,4 +176,36 @@ def sensitive(result: StudyResult) -> Picture | None:
         f"Intervals of an effect of {signed(tested.estimate)} {kpi.unit}, the wider the further trends part; a line "
         "marks 0, no effect.",
         heights=(330, 380),
+    )
+
+
+def alike(result: StudyResult, made: Made) -> Picture | None:
+    """Return the love plot of the cohort; None where it has no difference to draw."""
+    data = cohort_tables.alike_table(result, made)
+    drawable = any(one == one for row in made.balance for one in (row.before.smd, row.after.smd))
+    if data is None or not drawable:
+        return None
+    names = {row.variable: cohort_tables.shown_name(result, row.variable) for row in made.balance}
+    return _picture(
+        "alike",
+        lambda ax: cohort_figures.love_plot(made.balance, ax=ax, names=names),
+        data,
+        "One line for each variable: how many standard deviations the arms are apart before the cohort and after it, "
+        "with dashed lines at 0.1 and 0.25.",
+        heights=None,
+    )
+
+
+def overlapping(made: Made) -> Picture | None:
+    """Return the propensities of both arms; None where there are none."""
+    found, data = made.overlap, cohort_tables.overlap_table(made)
+    if found is None or data is None:
+        return None
+    return _picture(
+        "overlap",
+        lambda ax: cohort_figures.draw_overlap(found, ax=ax),
+        data,
+        "Bars of the propensities, those of the trained upwards and those of the controls downwards, before the cohort "
+        "and as it weighs them.",
+        heights=(360, 390),
     )

@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from attribution.core.finding import Finding
 from attribution.core.flow import ArmCount
 from attribution.design.schema import Assignment, Kpi, Program
 from attribution.finance.costs import CostLine
+from attribution.report.cohort_records import MadeRecord
+from attribution.report.record import Record
 from attribution.study.manifest import Manifest
-
-
-class Record(BaseModel):
-    """A record of the file: no unknown fields, frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TermRow(Record):
@@ -210,6 +206,7 @@ class CohortRecord(Record):
     balance: tuple[BalanceRecord, ...]
     read: ReadRecord
     rows_not_over: int = 0
+    made: MadeRecord | None = None
 
 
 class EventRecord(Record):

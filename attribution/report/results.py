@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
@@ -14,8 +13,11 @@ from attribution.diagnostics.baseline import baseline_balance
 from attribution.finance.roi import QUANTITIES
 from attribution.inference.factor import AttributionFactor
 from attribution.report.claims import Claim
+from attribution.report.cohort_results import made_record
 from attribution.report.events import event_rows
+from attribution.report.made import made
 from attribution.report.projection import projection, projects
+from attribution.report.record import or_null, record_from
 from attribution.report.records import (
     AmountRecord,
     BalanceRecord,
@@ -31,7 +33,6 @@ from attribution.report.records import (
     PercentRecord,
     ProjectedRecord,
     ReadRecord,
-    Record,
     Results,
     RobustRecord,
     RoiRecord,
@@ -47,8 +48,6 @@ from attribution.report.words import primary_kpi
 from attribution.study.result import StudyResult
 
 VERSION = 1
-
-R = TypeVar("R", bound=Record)
 
 
 def results(result: StudyResult, claim: Claim, previous: dict[str, str] | None) -> Results:
@@ -84,19 +83,8 @@ def results_json_schema() -> dict[str, Any]:
     return Results.model_json_schema(mode="serialization")
 
 
-def _or_null(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _from(kind: type[R], values: Mapping[str, Any]) -> R:
-    """Return a record of values that bear its fields' names, numbers that are not finite as null."""
-    return kind.model_validate(
-        {name: _or_null(value) if isinstance(value, float) else value for name, value in values.items()}
-    )
-
-
 def _terms(estimate: Estimate, level: float) -> tuple[TermRow, ...]:
-    return tuple(_from(TermRow, _named(row)) for row in estimate.tidy(level).to_dict("records"))
+    return tuple(record_from(TermRow, _named(row)) for row in estimate.tidy(level).to_dict("records"))
 
 
 def _percents(estimate: Estimate, level: float) -> dict[str, PercentRecord]:
@@ -104,17 +92,17 @@ def _percents(estimate: Estimate, level: float) -> dict[str, PercentRecord]:
     for term in estimate.shown_terms:
         found = estimate.percent(level, term=term)
         ends = {"low": found.interval.low, "high": found.interval.high, "kind": found.interval.kind}
-        records[term] = _from(PercentRecord, {"estimate": found.estimate, **ends, "reason": found.reason})
+        records[term] = record_from(PercentRecord, {"estimate": found.estimate, **ends, "reason": found.reason})
     return records
 
 
 def _set(interval: Interval) -> SetRecord:
-    return _from(SetRecord, asdict(interval))
+    return record_from(SetRecord, asdict(interval))
 
 
 def _factor(factor: AttributionFactor) -> FactorRecord:
     return FactorRecord(
-        share=_or_null(factor.share),
+        share=or_null(factor.share),
         interval=_set(factor.interval),
         others=tuple(_set(one) for one in factor.others),
         reason=factor.reason,
@@ -135,15 +123,15 @@ def _roi(result: StudyResult) -> RoiRecord:
         "hurdle": money.hurdle,
         "discount_rate": finance.discount_rate,
     }
-    return _from(
+    return record_from(
         RoiRecord,
         {
             "currency": money.currency,
             **declared,
-            **{name: _from(AmountRecord, asdict(getattr(money, name))) for name in QUANTITIES},
+            **{name: record_from(AmountRecord, asdict(getattr(money, name))) for name in QUANTITIES},
             "probability_net_positive": money.probability_net_positive,
             "probability_above_hurdle": money.probability_above_hurdle,
-            "scenarios": tuple(_from(ScenarioRecord, asdict(one)) for one in money.scenarios),
+            "scenarios": tuple(record_from(ScenarioRecord, asdict(one)) for one in money.scenarios),
             "units_represented": money.plan.units,
             "units_trained": money.trained_in_window,
             "periods": money.plan.periods,
@@ -155,7 +143,7 @@ def _roi(result: StudyResult) -> RoiRecord:
 
 
 def _flow(result: StudyResult, name: str) -> tuple[FlowRecord, ...]:
-    found = [_from(FlowRecord, _named(row)) for row in result.estimates[name].n.tidy().to_dict("records")]
+    found = [record_from(FlowRecord, _named(row)) for row in result.estimates[name].n.tidy().to_dict("records")]
     units, rows = result.not_over(name)
     if rows:
         found.append(FlowRecord(arm="all", fate="left out", reason=NOT_OVER, units=units, rows=rows))
@@ -165,7 +153,7 @@ def _flow(result: StudyResult, name: str) -> tuple[FlowRecord, ...]:
 def _events(result: StudyResult) -> tuple[EventRecord, ...]:
     level, seed = result.manifest.level, result.manifest.seed
     return tuple(
-        _from(
+        record_from(
             EventRecord,
             {
                 "event": row.event,
@@ -190,7 +178,7 @@ def _projection(result: StudyResult) -> tuple[ProjectedRecord, ...]:
     found = projection(result.estimate, result.panel, result.manifest.level)
     numbers = {"observed": found.observed, "projected": found.projected, "low": found.low, "high": found.high}
     return tuple(
-        _from(ProjectedRecord, {"period": period} | {name: float(one[place]) for name, one in numbers.items()})
+        record_from(ProjectedRecord, {"period": period} | {name: float(one[place]) for name, one in numbers.items()})
         for place, period in enumerate(found.periods)
     )
 
@@ -217,10 +205,10 @@ def _trends(result: StudyResult) -> TrendsRecord:
             "effect": tested.estimate,
             "breakdown": tested.breakdown,
             "robust": tuple(
-                _from(RobustRecord, {"magnitude": size, "low": one.low, "high": one.high}) for size, one in pairs
+                record_from(RobustRecord, {"magnitude": size, "low": one.low, "high": one.high}) for size, one in pairs
             ),
         }
-    return _from(TrendsRecord, values)
+    return record_from(TrendsRecord, values)
 
 
 def _cohort(result: StudyResult) -> CohortRecord:
@@ -232,12 +220,13 @@ def _cohort(result: StudyResult) -> CohortRecord:
         trained_in_window=flow.trained_in_window,
         later=tuple(LaterRecord(period=period, units=units) for period, units in flow.later),
         coverage=tuple(
-            CoverageRecord(period=period, trained=_or_null(trained), control=_or_null(control))
+            CoverageRecord(period=period, trained=or_null(trained), control=or_null(control))
             for period, trained, control in zip(coverage.periods, coverage.trained, coverage.control, strict=True)
         ),
-        balance=tuple(_from(BalanceRecord, _named(row)) for row in frame),
+        balance=tuple(record_from(BalanceRecord, _named(row)) for row in frame),
         read=_read(result.linked.panels[primary_kpi(result).id]),
         rows_not_over=result.not_over(result.primary[0])[1],
+        made=made_record(made(result)),
     )
 
 
