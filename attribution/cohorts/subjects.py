@@ -58,13 +58,15 @@ def subjects(
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
     missing: Missing = "error",
+    independent: bool = True,
 ) -> Subjects:
     """Return the units that a cohort is made from.
 
     With windows the arms are those of `did` (trained between them, not trained by the end of the follow-up), and a unit
     needs a KPI value in each. Without, the trained are those trained after the first period and by the last one, the
-    controls all who are not trained by then; in a cross-section, who is trained and who is not. Raises `MethodError`
-    for options that do not go together or an arm without units, `DataError` for unusable covariates.
+    controls all who are not trained by then; in a cross-section, who is trained and who is not. Columns need not be
+    `independent` for a method that fits nothing. Raises `MethodError` for options that do not go together or an arm
+    without units, `DataError` for unusable covariates.
     """
     _require_options(panel, covariates, baseline, followup, kpi)
     require_names(panel, covariates)
@@ -95,7 +97,7 @@ def subjects(
                 where="cohort",
                 remedy=f"choose other windows or covariates, or add {arm} units",
             )
-    design, labels = covariate_matrix(grown, names, inside)
+    design, labels = covariate_matrix(grown, names, inside, independent=independent)
     places = np.flatnonzero(inside)
     return Subjects(
         inside=places,

@@ -22,13 +22,15 @@ DEPENDENT = 1e-8
 """What is left of a column after those before it, relative to its spread, below which it is a combination of them."""
 
 
-def covariate_matrix(panel: Panel, names: Sequence[str], inside: Bools) -> tuple[Floats, tuple[str, ...]]:
+def covariate_matrix(
+    panel: Panel, names: Sequence[str], inside: Bools, *, independent: bool = True
+) -> tuple[Floats, tuple[str, ...]]:
     """Return the design of the units `inside[n_units]`, `[n_units, k]` with the intercept first, and its column names.
 
     Categories become one 0/1 column per level but the first in sorted order; `"a:b"` is every column of a times every
     column of b. Rows of other units are 0. Raises `MethodError` for a name that the panel has no covariate of,
-    and `DataError`, naming the column, for values missing inside, a column that is constant or a combination of the
-    others, and more columns than units.
+    and `DataError`, naming the column, for values missing inside, a column that is constant and, where columns must be
+    `independent`, one that is a combination of the others and more columns than units.
 
     Examples
     --------
@@ -60,7 +62,8 @@ def covariate_matrix(panel: Panel, names: Sequence[str], inside: Bools) -> tuple
     for place, column in enumerate(columns.values(), start=1):
         design[inside, place] = column[inside]
     labels = ("intercept", *columns)
-    _require_independent(design[inside], labels)
+    if independent:
+        _require_independent(design[inside], labels)
     return design, labels
 
 
