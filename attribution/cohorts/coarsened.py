@@ -56,7 +56,15 @@ def coarsened(
     """
     refuse_products(panel, covariates, "coarsened")
     _require_bins(bins, "bins")
-    found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)
+    found = subjects(
+        panel,
+        covariates=covariates,
+        baseline=baseline,
+        followup=followup,
+        kpi=kpi,
+        missing=missing,
+        independent=False,
+    )
     cuts = dict(cutpoints or {})
     numbers = [name for name in found.covariates if name in found.labels]
     for name, cut in cuts.items():

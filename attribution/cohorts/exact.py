@@ -45,7 +45,15 @@ def exact(
     Source: Stuart (2010), section 3.1; the weights of MatchIt 4.7.1 up to their scale.
     """
     refuse_products(panel, covariates, "exact")
-    found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)
+    found = subjects(
+        panel,
+        covariates=covariates,
+        baseline=baseline,
+        followup=followup,
+        kpi=kpi,
+        missing=missing,
+        independent=False,
+    )
     return strata_cohort(
         panel,
         found,

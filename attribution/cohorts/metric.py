@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.cohorts.score import fit_propensity
-from attribution.cohorts.strata import listed
 from attribution.cohorts.subjects import Subjects
 from attribution.core.cohort import Propensity
 from attribution.core.panel import Panel
@@ -18,7 +16,6 @@ from attribution.errors import MethodError
 from attribution.numerics.assignment import Caliper, TooManyPairsError
 from attribution.numerics.distance import mahalanobis
 from attribution.numerics.nearest import snapped
-from attribution.numerics.strata import Codes
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -76,43 +73,6 @@ def metric_of(
         return Metric(points, None, np.inf, propensity)
     score = scales[caliper_on or ("propensity" if distance == "propensity" else "logit")]
     return Metric(points, score, float(caliper * score.std(ddof=1)), propensity)
-
-
-def left_over(
-    found: Subjects, sets: Codes, groups: Codes, metric: Metric, exact: Sequence[str], *, trained: str, control: str
-) -> NDArray[np.object_]:
-    """Return why each subject is in no set, "" where it is in one; `trained` and `control` are the last reasons.
-
-    `groups[n]` are codes of who agrees in the covariates of `exact`.
-    """
-    reasons = np.full(len(sets), "", dtype=object)
-    for arm, other, word, last in (
-        (found.trained, ~found.trained, "control", trained),
-        (~found.trained, found.trained, "trained unit", control),
-    ):
-        mine = arm & (sets < 0)
-        reasons[mine] = last
-        if metric.score is not None:
-            for group in np.unique(groups[mine]):
-                here = np.flatnonzero(mine & (groups == group))
-                # Infinities end every search.
-                scores = np.r_[-np.inf, np.sort(metric.score[other & (groups == group)]), np.inf]
-                above = np.searchsorted(scores, metric.score[here])
-                gap = np.minimum(scores[above] - metric.score[here], metric.score[here] - scores[above - 1])
-                reasons[here[gap > metric.width]] = f"no {word} within the caliper"
-        reasons[mine & ~np.isin(groups, groups[other])] = f"no {word} with the same {listed(exact)}"
-    return reasons
-
-
-def nobody(found: Subjects, reasons: NDArray[np.object_], where: str) -> MethodError:
-    """Return the error of a match without a pair, with what each trained unit lacks."""
-    why, counts = np.unique(reasons[found.trained].astype(str), return_counts=True)
-    said = "; ".join(f"{count:,} {reason}" for reason, count in zip(why, counts, strict=True))
-    return MethodError(
-        f"no trained unit has a match: {said}",
-        where=where,
-        remedy="widen the caliper, name fewer covariates in exact, or look for controls that are more like the trained",
-    )
 
 
 def too_many(error: TooManyPairsError, where: str, instead: str) -> MethodError:
