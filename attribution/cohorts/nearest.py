@@ -18,7 +18,7 @@ from attribution.core.cohort import Cohort, Propensity
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.numerics.distance import Points, mahalanobis, standardised
-from attribution.numerics.nearest import Links, greedy, reused, row_of_controls, snapped
+from attribution.numerics.nearest import Links, Row, greedy, reused, row_of_controls, snapped
 from attribution.numerics.nearest_points import nearest_points
 
 Bools = NDArray[np.bool_]
@@ -87,8 +87,13 @@ def nearest(
     propensity = metric.propensity
     if propensity is None and order in ("largest", "smallest"):
         propensity = fit_propensity(found, panel, "nearest")
+    points = _points(found, metric, distance)
+    score = metric.score
+    if score is None and points.at.shape[1] == 1:
+        score = points.at[:, 0] if distance in ON_PROPENSITY else snapped(points.at[:, 0])
+    row = None if score is None else row_of_controls(score, found.trained, codes)
     wanted = _Wanted(int(ratio), replacement, codes, tolerance if ties == "all" else None)
-    links = _links(found, _points(found, metric, distance), metric, _turns(found, propensity, order), wanted)
+    links = _links(found, points, metric, row, _turns(found, metric, propensity, order), wanted)
     return link_cohort(
         panel,
         found,
@@ -96,7 +101,7 @@ def nearest(
         method="nearest",
         ratio=int(ratio),
         replacement=replacement,
-        why=why_unmatched(found, codes, exact, _within(found, metric, codes)),
+        why=why_unmatched(found, codes, exact, None if caliper is None else _within(found, metric, row)),
         remedy="widen the caliper, name fewer covariates in exact, or look for controls that are more like the trained",
         propensity=propensity,
         on_propensity=distance in ON_PROPENSITY,
@@ -121,17 +126,15 @@ def _points(found: Subjects, metric: Metric, distance: Distance) -> Points:
     return Points(metric.points, None)
 
 
-def _links(found: Subjects, points: Points, metric: Metric, turns: Codes, wanted: _Wanted) -> Links:
-    """Return the links: along a row of controls where one number says all, else among points."""
+def _links(found: Subjects, points: Points, metric: Metric, row: Row | None, turns: Codes, wanted: _Wanted) -> Links:
+    """Return the links: along the row of controls where its score says all, else among points."""
     trained, tied = found.trained, wanted.tolerance
     if points.at.shape[1] == 1:
-        score = snapped(points.at[:, 0])
-        tied = None if tied is None else tied * float(score.var(ddof=1))
-        if metric.score is None or (metric.score == score).all():
-            row = row_of_controls(score, trained, wanted.codes)
+        tied = None if tied is None else tied * float(points.at[:, 0].var(ddof=1))
+        if row is not None and (metric.score is None or (metric.score == points.at[:, 0]).all()):
             if wanted.replacement:
-                return reused(row, trained, score, ratio=wanted.ratio, caliper=metric.width, tied=tied)
-            return greedy(row, trained, score, turns, ratio=wanted.ratio, caliper=metric.width)
+                return reused(row, trained, ratio=wanted.ratio, caliper=metric.width, tied=tied)
+            return greedy(row, trained, turns, ratio=wanted.ratio, caliper=metric.width)
     return nearest_points(
         points,
         trained,
@@ -145,22 +148,21 @@ def _links(found: Subjects, points: Points, metric: Metric, turns: Codes, wanted
     )
 
 
-def _turns(found: Subjects, propensity: Propensity | None, order: Order | None) -> Codes:
+def _turns(found: Subjects, metric: Metric, propensity: Propensity | None, order: Order | None) -> Codes:
     """Return the places among the trained in the order in which they choose; equal ones in that of the units."""
     if propensity is None or order == "data":
         return np.arange(int(found.trained.sum()))
-    own = snapped(propensity.probability[found.inside])[found.trained]
+    # Logit and propensity have one order; whichever there is, equal units are equal in it.
+    leading = metric.score if metric.score is not None else snapped(propensity.probability[found.inside])
+    own = leading[found.trained]
     return np.argsort(own if order == "smallest" else -own, kind="stable")
 
 
-def _within(found: Subjects, metric: Metric, codes: Codes) -> Bools | None:
-    """Say which subjects have any control of their stratum within the caliper, None where there is none."""
-    if metric.score is None:
-        return None
-    row = row_of_controls(metric.score, found.trained, codes)
-    gap = np.abs(metric.score[found.trained][:, None] - row.score[row.at[:, None] + np.arange(2)])
-    within = np.zeros(len(codes), dtype=bool)
-    within[found.trained] = gap.min(axis=1) <= metric.width
+def _within(found: Subjects, metric: Metric, row: Row | None) -> Bools:
+    """Say which subjects have any control of their stratum within the caliper."""
+    assert row is not None
+    within = np.zeros(len(found.inside), dtype=bool)
+    within[found.trained] = row.gap().min(axis=1) <= metric.width
     return within
 
 

@@ -39,7 +39,7 @@ def mahalanobis(columns: Floats, trained: Bools, weight: Floats) -> Points:
     >>> points = mahalanobis(columns, arms, np.ones(6))
     >>> squared = ((points.at[4] - points.at[:4]) ** 2).sum(axis=1)
     >>> squared.round(6).tolist()
-    [41.666667, 31.0, 25.0, 15.0]
+    [41.666667, 31.0, 25.666667, 15.0]
 
     Source: Rubin (1980), Bias reduction using Mahalanobis-metric matching; columns scaled first and the pivot as in
     MatchIt 4.7.1.

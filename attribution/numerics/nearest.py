@@ -33,17 +33,22 @@ class Links:
 class Row:
     """Controls in a row, strata apart, and where each trained unit would stand among them.
 
-    `unit[m]` is a control's place, −1 for a sentinel; `score[m]` its score, infinite for a sentinel. For trained unit t
-    (in the order of the units) `unit[: at[t] + 1]` are before it; its stratum lies between the sentinels `first[t]` and
-    `last[t]`. `rank[n]` are the ranks of all units by score, equal ones in their order.
+    `unit[m]` is a control's place, −1 for a sentinel; `score[m]` its score, infinite for a sentinel. Trained unit t (in
+    the order of the units) has the score `value[t]`; `unit[: at[t] + 1]` are before it, and its stratum lies between
+    the sentinels `first[t]` and `last[t]`. `rank[n]` are the ranks of all units by score, equal ones in their order.
     """
 
     unit: Places
     score: Floats
+    value: Floats
     at: Places
     first: Places
     last: Places
     rank: Places
+
+    def gap(self) -> Floats:
+        """Return the distances `[n_trained, 2]` to the next control below and above, infinite where there is none."""
+        return np.asarray(np.abs(self.value[:, None] - self.score[self.at[:, None] + np.arange(2)]))
 
 
 def snapped(score: Floats) -> Floats:
@@ -76,17 +81,17 @@ def row_of_controls(score: Floats, trained: Bools, strata: NDArray[np.integer[An
     size = np.bincount(codes[controls], minlength=int(codes.max(initial=0)) + 1)
     sentinels = np.r_[0, np.cumsum(size + 1)]
     place = np.arange(len(controls)) + codes[controls] + 1
-    unit, value = np.full(len(controls) + len(sentinels), -1), np.full(len(controls) + len(sentinels), np.inf)
-    unit[place], value[place] = controls, score[controls]
+    unit, scores = np.full(len(controls) + len(sentinels), -1), np.full(len(controls) + len(sentinels), np.inf)
+    unit[place], scores[place] = controls, score[controls]
     # Before a unit stand the controls of earlier strata and of lower rank, and the sentinels of both.
     before = np.empty(n, dtype=np.int64)
     before[order] = np.cumsum(~trained[order])
     own = np.flatnonzero(trained)
     at = before[own] + codes[own]
-    return Row(unit, value, at, sentinels[codes[own]], sentinels[codes[own] + 1], rank)
+    return Row(unit, scores, score[own], at, sentinels[codes[own]], sentinels[codes[own] + 1], rank)
 
 
-def greedy(row: Row, trained: Bools, score: Floats, order: Places, *, ratio: int = 1, caliper: float = np.inf) -> Links:
+def greedy(row: Row, trained: Bools, order: Places, *, ratio: int = 1, caliper: float = np.inf) -> Links:
     """Return each trained unit's nearest free control, one unit after another, `ratio` times over.
 
     `order[n_trained]` are places among the trained: who chooses first. A unit that finds nobody at a distance of
@@ -97,7 +102,7 @@ def greedy(row: Row, trained: Bools, score: Floats, order: Places, *, ratio: int
     --------
     >>> import numpy as np
     >>> score, trained = np.array([0.9, 0.8, 0.7, 0.85, 0.1]), np.array([True, True, False, False, False])
-    >>> links = greedy(row_of_controls(score, trained), trained, score, np.array([0, 1]))
+    >>> links = greedy(row_of_controls(score, trained), trained, np.array([0, 1]))
     >>> links.trained.tolist(), links.control.tolist()
     ([0, 1], [3, 2])
 
@@ -109,7 +114,7 @@ def greedy(row: Row, trained: Bools, score: Floats, order: Places, *, ratio: int
     above = row.score.tolist()
     rank = row.rank[np.maximum(row.unit, 0)].tolist()
     down, up = list(range(len(below))), list(range(len(below)))
-    values, at = score[own].tolist(), row.at.tolist()
+    values, at = row.value.tolist(), row.at.tolist()
     low = row.rank[own].tolist()
     high = list(low)
     waiting = order.tolist()
@@ -151,7 +156,6 @@ def greedy(row: Row, trained: Bools, score: Floats, order: Places, *, ratio: int
 def reused(
     row: Row,
     trained: Bools,
-    score: Floats,
     *,
     ratio: int = 1,
     caliper: float = np.inf,
@@ -166,7 +170,7 @@ def reused(
     --------
     >>> import numpy as np
     >>> score, trained = np.array([0.9, 0.8, 0.7, 0.85, 0.9]), np.array([True, True, False, False, False])
-    >>> links = reused(row_of_controls(score, trained), trained, score)
+    >>> links = reused(row_of_controls(score, trained), trained)
     >>> links.trained.tolist(), links.control.tolist()
     ([0, 1], [4, 3])
     """
@@ -174,11 +178,11 @@ def reused(
     window = row.at[:, None] + np.arange(1 - ratio, ratio + 1)
     outside = (window <= row.first[:, None]) | (window >= row.last[:, None])
     window = np.where(outside, row.first[:, None], window)
-    distance = np.where(outside, np.inf, np.abs(score[own][:, None] - row.score[window]))
+    distance = np.where(outside, np.inf, np.abs(row.value[:, None] - row.score[window]))
     if tied is not None:
         last = np.sort(distance, axis=1)[:, :ratio]
         last = np.where(np.isfinite(last), last, -np.inf).max(axis=1)
-        return _within(row, own, score[own], last, caliper, tied)
+        return _within(row, own, last, caliper, tied)
     # Outwards by turns, the lower side first: the turn in which a control is met.
     gap = row.rank[np.maximum(row.unit[window], 0)] - row.rank[own][:, None]
     turn = np.where(gap < 0, -2 * gap - 1, 2 * gap)
@@ -187,7 +191,7 @@ def reused(
     return Links(np.repeat(own, near.sum(axis=1)), row.unit[np.take_along_axis(window, chosen, axis=1)[near]])
 
 
-def _within(row: Row, own: Places, value: Floats, last: Floats, caliper: float, tied: float) -> Links:
+def _within(row: Row, own: Places, last: Floats, caliper: float, tied: float) -> Links:
     """Return all controls within the distance of the last match and a tie's width."""
     with np.errstate(invalid="ignore"):
         # What rounding leaves between equal distances is no difference.
@@ -197,8 +201,8 @@ def _within(row: Row, own: Places, value: Floats, last: Floats, caliper: float, 
     for first in np.unique(row.first):
         mine = row.first == first
         stratum = row.score[first + 1 : row.last[mine][0]]
-        low[mine] = first + 1 + np.searchsorted(stratum, (value - radius)[mine], side="left")
-        high[mine] = first + 1 + np.searchsorted(stratum, (value + radius)[mine], side="right")
+        low[mine] = first + 1 + np.searchsorted(stratum, (row.value - radius)[mine], side="left")
+        high[mine] = first + 1 + np.searchsorted(stratum, (row.value + radius)[mine], side="right")
     count = np.where(radius >= 0, np.maximum(high - low, 0), 0)
     start = np.repeat(low - np.r_[0, np.cumsum(count)[:-1]], count)
     return Links(np.repeat(own, count), row.unit[start + np.arange(int(count.sum()))])
