@@ -17,7 +17,6 @@ import pytest
 import attribution as at
 from attribution.cohorts.coarsened import coarsened
 from attribution.cohorts.exact import exact
-from attribution.cohorts.full import full
 from attribution.cohorts.nearest import nearest
 from attribution.cohorts.subclass import subclass
 from attribution.core.cohort import Cohort
@@ -166,11 +165,3 @@ def test_two_clusters_are_those_of_statsmodels(lalonde: at.Panel) -> None:
     found = on(panel, cohort, "CR1S", adjust="none")
     assert found.std_error("effect") == pytest.approx(np.sqrt(theirs[1, 1]), rel=CLOSED)
     assert found.replay is None
-
-
-def test_full_matching_is_as_near_as_that_of_optmatch(reference: Entries, lalonde: at.Panel) -> None:
-    # Another optimum than optmatch's is as good; its standard errors are of the same size, not the same number.
-    entry = reference["match_full"]
-    cohort = full(lalonde, covariates=COVARIATES, distance="propensity")
-    for variance, error in (("CR1S", entry["std_error"]), ("HC1", entry["extra"]["se_HC1"])):
-        assert on(lalonde, cohort, variance, adjust="none").std_error("effect") == pytest.approx(error, rel=0.1)
