@@ -315,3 +315,21 @@ def test_a_cross_section_is_refuted_as_it_stands() -> None:
 def _leave_the_refuters_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a run in which only the graph is looked at take no seconds for the refuters."""
     monkeypatch.setattr(checked, "_one_row_per_unit", lambda *_: "left out")
+
+
+@needs_dowhy
+def test_the_methods_page_shows_what_the_checks_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "methods" / "graph.md").read_text(encoding="utf-8")
+    _leave_the_refuters_out(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    design = page.partition("<!-- file: sales-graph.toml -->\n```toml\n")[2].partition("```")[0]
+    Path("sales-graph.toml").write_text(design, encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    assert capsys.readouterr().out in page
+    for result in (names["plain"], names["adjusted"]):
+        found = next(finding for finding in result.findings if finding.id == "causal_graph")
+        shown = f"{found.status}  causal_graph: {found.message}\n      observed: {found.observed}\n"
+        assert shown + (f"      remedy: {found.remedy}\n" if found.remedy else "") in page
