@@ -154,24 +154,29 @@ class Robustness:
     def times_of_interval(self, covariate: str | None = None) -> float:
         """Return how many times as strong as a covariate makes the interval hold 0; 0 where it does already.
 
-        At most so strong with the KPI: an interval is narrower with more of the KPI explained.
+        With the strengths of `bounds`, so that it is the multiple at which the row's interval comes to hold 0.
         """
         one = self._benchmark(covariate)
         if not np.isfinite(self.std_error) or self.fitted.df < 2:
             return float("nan")
         most = self.times(0.0, one.covariate)
         quantile = float(stdtrit(self.df, (1 + self.level) / 2))
-        wide = quantile * self.std_error / self.fitted.std_error / float(np.sqrt(self.fitted.df - 1))
 
-        def nearer(times: float) -> float:
-            trained, outcome = benchmarked(one.strength_trained, one.strength_outcome, times, times)
-            worst = np.minimum(outcome, trained / (trained + wide**2))
-            effect, error = self.adjusted(trained, worst)
-            return float(np.sign(self.effect) * effect - quantile * error)
+        def nearer(times: ArrayLike) -> Floats:
+            effect, error = self.adjusted(*benchmarked(one.strength_trained, one.strength_outcome, times, times))
+            return np.asarray(np.sign(self.effect) * effect - quantile * error)
 
-        if nearer(0.0) <= 0:
+        if float(nearer(0.0)) <= 0:
             return 0.0
-        return float(brentq(nearer, 0.0, most, xtol=1e-12)) if np.isfinite(most) else most
+        if not np.isfinite(most):
+            return most
+        # The error falls as the KPI is explained, so that the nearer end may turn: the first crossing counts.
+        steps = np.linspace(0.0, most, 400)
+        crossed = np.flatnonzero(nearer(steps) <= 0)
+        if not len(crossed):
+            return most
+        first = int(crossed[0])
+        return float(brentq(lambda times: float(nearer(times)), steps[first - 1], steps[first], xtol=1e-12))
 
     def value_for(self, target: float) -> float:
         """Return the strength with both training and KPI that takes the effect to a target in KPI units."""

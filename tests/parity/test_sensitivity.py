@@ -1,7 +1,7 @@
 """Parity of the robustness value, the E-value and Rosenbaum's bounds with R: sensemakr, EValue, rbounds.
 
-Relative tolerance 1e-6 (closed form). rbounds prints its p values to four decimals and its estimates to five significant
-digits, found by a walk in steps of .1 from an estimate found to .0001: they are matched as printed.
+Relative tolerance 1e-6 (closed form). rbounds prints its p values to four decimals and its estimates to five
+significant digits, found by a walk in steps of .1 from an estimate found to .0001: they are matched as printed.
 """
 
 from __future__ import annotations
