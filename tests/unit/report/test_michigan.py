@@ -30,6 +30,7 @@ FINDINGS = {
     "standard_error": "pass",
     "other_interventions": "pass",
     "contamination": "skipped",
+    "unmeasured_confounding": "skipped",
     "two_way_primary": "pass",
     "synthetic_fit": "skipped",
     "series_length": "skipped",

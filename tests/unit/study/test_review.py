@@ -25,7 +25,7 @@ def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable
     assert {finding.id for finding in skipped} == {
         "baseline_equivalence", "launch", "clusters_per_arm", "standard_error", "contamination", "units_lost",
         "observation_gap", "share_estimable", "draws_failed", "series_length", "synthetic_fit",
-        "pre_trends", "trend_breakdown", "attrition", *COHORT,
+        "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", *COHORT,
     }  # fmt: skip
     said = ("contamination", "attrition", *COHORT)
     assert all("no data" in finding.message for finding in skipped if finding.id not in said)
@@ -45,6 +45,7 @@ def test_before_the_follow_up_what_is_known_is_judged(
         assert waiting == {
             "baseline_equivalence", "clusters_per_arm", "standard_error", "units_lost", "observation_gap",
             "share_estimable", "draws_failed", "series_length", "synthetic_fit", "pre_trends", "trend_breakdown",
+            "unmeasured_confounding",
         }  # fmt: skip
     with pytest.raises(DataError, match="no follow-up period is in the data yet") as caught:
         at.run(before)
