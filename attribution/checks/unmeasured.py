@@ -103,6 +103,11 @@ def _observed(found: Robustness, gamma: float) -> str:
             f"strongest measured: {one.covariate}, {one.strength_trained:.1%} of training and "
             f"{one.strength_outcome:.1%} of the KPI"
         )
+    if abs(found.fitted.coefficient - found.effect) > found.std_error:
+        parts.append(
+            f"the regression that gives the scale has an effect of {found.fitted.coefficient:.4g}, the estimate one of "
+            f"{found.effect:.4g}"
+        )
     return "; ".join(parts)
 
 

@@ -118,6 +118,15 @@ def test_pairs_say_which_hidden_bias_they_stand() -> None:
     assert "skill" in finding.observed
 
 
+def test_a_scale_from_another_effect_is_said() -> None:
+    panel = panel_of(effect=2.0, pull=0.3)
+    estimate = at.did(panel, baseline=[1], followup=[2], covariates=["skill"])
+    doubled = estimate.combine({"effect": {"effect": 2.0}})
+    finding = unmeasured_confounding(Evidence(panel=panel, estimate=doubled))
+    assert "the regression that gives the scale has an effect of" in finding.observed
+    assert "the regression" not in found(panel).observed
+
+
 @pytest.mark.parametrize("method", ["event_study", "prepost"])
 def test_other_estimates_are_skipped_with_the_reason(method: str) -> None:
     panel = panel_of(2.0, 0.3)
