@@ -100,7 +100,7 @@ def test_full_matching_is_optimal_and_as_near_as_optmatch_comes(lalonde: at.Pane
     assert distance[own].sum() == pytest.approx(least_cover(distance), rel=1e-7)
     # Many matchings have the least total: estimates of 600 of them, ties broken at random, ran from 1,477 to 1,771,
     # effective sizes from 51.3 to 53.6, mean propensities of the controls from .576163 to .576167. R's estimate,
-    # 1,675.80, and effective size, 52.1, are among these; its mean, .576236, is not, as optmatch stops within a tolerance
+    # 1,675.80, and effective size, 52.1, are among these; its mean, .576236, is not: optmatch stops within a tolerance
     # of the least total. So the mean is compared to 1e-4 (seen: 7e-5), and the estimate with the range.
     trained, control = propensities(cohort)
     after = expected["extra"]["after"]["distance"]
