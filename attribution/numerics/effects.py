@@ -93,57 +93,59 @@ class Contrast:
         part is what a unit moves by being one of those the effect speaks for.
         """
         index = None if self.fit is None else self.fit.index
-        ones = np.ones((1, len(self.trained)))
-        tilt, tilt_slope = self._tilt(index)
-        target = self.target * tilt
-        mean = self._mean(ones, None if index is None else index[None])[0]
-        values, direct = np.zeros(outcomes.shape[1]), np.zeros(outcomes.shape)
-        of_target = np.zeros(outcomes.shape)
-        through_fit = np.zeros((self.design.shape[1], outcomes.shape[1]))
-        for sign, arm in ((1.0, self.trained), (-1.0, ~self.trained)):
-            base = np.where(arm, self.weight, 0.0)
-            if self._plain(sign):
-                level = base @ outcomes / base.sum()
-                values += sign * level
-                direct += sign * base[:, None] / base.sum() * (outcomes - level)
-                continue
-            beta = np.zeros((self.design.shape[1], outcomes.shape[1]))
-            fitted = np.zeros(outcomes.shape)
-            if self.rule in WITH_REGRESSION:
-                inverse = inverses(products(self.design, base[None]))[0]
-                beta = inverse @ (self.design.T @ (base[:, None] * outcomes))
-                fitted = self.design @ beta
-            residual = outcomes - fitted
-            lean = np.zeros(self.design.shape[1])
-            if self.rule in WITH_REGRESSION:
-                predicted = mean @ beta
-                values += sign * predicted
-                lean += mean
-                if self.held is None:
-                    of_target += sign * target[:, None] / target.sum() * (fitted - predicted)
-                    if index is not None:
-                        slope = self.target * tilt_slope / target.sum()
-                        through_fit += sign * (slope[:, None] * self.design).T @ (fitted - predicted)
-            if self.rule != "regression":
-                factor, factor_slope = self._factor(sign, index)
-                mass = base * factor
-                total = self.weight.sum() if self._by_all else mass.sum()
-                left = mass @ residual / total
-                values += sign * left
-                lean -= mass @ self.design / total
-                if self._by_all:
-                    direct += sign * (mass[:, None] * residual - self.weight[:, None] * left) / total
-                    moved = residual
-                else:
-                    moved = residual - left
-                    direct += sign * mass[:, None] * moved / total
-                if index is not None:
-                    through_fit += sign * ((base * factor_slope)[:, None] * self.design).T @ moved / total
-            if self.rule in WITH_REGRESSION:
-                direct += sign * (base * (self.design @ (inverse @ lean)))[:, None] * residual
+        mean = self._mean(np.ones((1, len(self.trained))), None if index is None else index[None])[0]
+        up, down = (self._mean_of(sign, outcomes, mean, index) for sign in (1.0, -1.0))
+        of_target = up.of_target - down.of_target
+        influence = up.direct - down.direct + of_target
         if self.fit is not None:
-            direct += self.fit.score @ (self.fit.inverse_hessian @ through_fit)
-        return values, direct + of_target, of_target
+            influence += self.fit.score @ (self.fit.inverse_hessian @ (up.by_fit - down.by_fit))
+        return up.value - down.value, influence, of_target
+
+    def _mean_of(self, sign: float, outcomes: Floats, mean: Floats, index: Floats | None) -> _Mean:
+        """Return what one arm says of the target, and how each unit moves it."""
+        base = np.where(self.trained if sign > 0 else ~self.trained, self.weight, 0.0)
+        found = _Mean.nothing(outcomes, self.design.shape[1])
+        if self._plain(sign):
+            level = base @ outcomes / base.sum()
+            return found.plus(level, base[:, None] / base.sum() * (outcomes - level))
+        if self.rule not in WITH_REGRESSION:
+            return found.plus(*self._reweighted(sign, base, outcomes, index))
+        inverse = inverses(products(self.design, base[None]))[0]
+        beta = inverse @ (self.design.T @ (base[:, None] * outcomes))
+        fitted, read, lean = self.design @ beta, mean @ beta, mean
+        if self.held is None:
+            tilt, slope = self._tilt(index)
+            away = fitted - read
+            total = (self.target * tilt).sum()
+            found.of_target[:] = (self.target * tilt / total)[:, None] * away
+            found.by_fit[:] = ((self.target * slope / total)[:, None] * self.design).T @ away
+        residual = outcomes - fitted
+        if self.rule == "doubly_robust":
+            left, direct, by_fit = self._reweighted(sign, base, residual, index)
+            mass, total = self._mass(sign, base, index)
+            lean = lean - mass @ self.design / total
+            found = found.plus(left, direct, by_fit)
+        through = (base * (self.design @ (inverse @ lean)))[:, None] * residual
+        return found.plus(read, through)
+
+    def _reweighted(
+        self, sign: float, base: Floats, outcomes: Floats, index: Floats | None
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return the reweighted mean of an arm's outcomes, its direct influence, and how the propensity moves it."""
+        mass, total = self._mass(sign, base, index)
+        mean = mass @ outcomes / total
+        if self._by_all:
+            moved, direct = outcomes, (mass[:, None] * outcomes - self.weight[:, None] * mean) / total
+        else:
+            moved = outcomes - mean
+            direct = mass[:, None] * moved / total
+        slope = base * self._factor(sign, index)[1]
+        return mean, direct, (slope[:, None] * self.design).T @ moved / total
+
+    def _mass(self, sign: float, base: Floats, index: Floats | None) -> tuple[Floats, float]:
+        """Return the weights with which an arm stands for the target, and what their sums are divided by."""
+        mass = base * self._factor(sign, index)[0]
+        return mass, float(self.weight.sum() if self._by_all else mass.sum())
 
     def weights_of(self) -> Floats:
         """Return ω`[n]` at multipliers of 1: the effect on an outcome y is ω·y."""
@@ -155,24 +157,18 @@ class Contrast:
         found = np.zeros(len(self.trained))
         for arm in (self.trained, ~self.trained):
             base = np.where(arm, self.weight, 0.0)
-            if self.rule in WITH_REGRESSION:
-                inverse = inverses(products(self.design, base[None]))[0]
-                found += base * np.einsum("ij,jk,ik->i", self.design, inverse, self.design)
-            else:
-                found += base / base.sum()
+            inverse = inverses(products(self.design, base[None]))[0]
+            found += base * np.einsum("ij,jk,ik->i", self.design, inverse, self.design)
         return found
 
     def residuals(self, outcomes: Floats) -> Floats:
         """Return what the regression of each unit's arm leaves of `outcomes[n, m]`."""
         found = np.zeros(outcomes.shape)
-        design = self.design if self.rule in WITH_REGRESSION else self.design @ np.zeros((self.design.shape[1], 0))
-        if not design.shape[1]:
-            design = np.ones((len(self.trained), 1))
         for arm in (self.trained, ~self.trained):
             base = np.where(arm, self.weight, 0.0)
-            inverse = inverses(products(design, base[None]))[0]
-            beta = inverse @ (design.T @ (base[:, None] * outcomes))
-            found[arm] = (outcomes - design @ beta)[arm]
+            inverse = inverses(products(self.design, base[None]))[0]
+            beta = inverse @ (self.design.T @ (base[:, None] * outcomes))
+            found[arm] = (outcomes - self.design @ beta)[arm]
         return found
 
     @property
@@ -244,6 +240,24 @@ class Contrast:
                 made = made + base * (lean @ design.T)
             omega[:, arm] = sign * made
         return omega
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Mean:
+    """An arm's mean `[m]`; its influence `[n, m]`: direct, and by being of the target; its slope by the propensity."""
+
+    value: Floats
+    direct: Floats
+    of_target: Floats
+    by_fit: Floats
+
+    @classmethod
+    def nothing(cls, outcomes: Floats, k: int) -> _Mean:
+        n, m = outcomes.shape
+        return cls(np.zeros(m), np.zeros((n, m)), np.zeros((n, m)), np.zeros((k, m)))
+
+    def plus(self, value: Floats, direct: Floats, by_fit: Floats | float = 0.0) -> _Mean:
+        return _Mean(self.value + value, self.direct + direct, self.of_target, self.by_fit + by_fit)
 
 
 def contrast(

@@ -129,10 +129,13 @@ def test_controls_that_are_almost_surely_trained_have_no_weight() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=400)
     trained = rng.random(400) < 1 / (1 + np.exp(-4 * x))
-    x[~trained & (np.cumsum(~trained) == 1)] = 1.9
+    x[np.argmax(~trained)] = 1.9
     made = contrast(trained, np.column_stack([np.ones(400), x]), np.ones(400), rule="ipw")
     assert made.trimmed.sum() >= 1
-    assert (made.weights_of()[made.trimmed] == 0).all() if isinstance(made, Contrast) else False
+    assert (made.weights_of()[made.trimmed] == 0).all()
+    everyone = contrast(trained, np.column_stack([np.ones(400), x]), np.ones(400), rule="ipw", population="ATO")
+    assert not everyone.trimmed.any()
+    assert (everyone.weights_of() != 0).all()
 
 
 def test_what_does_not_exist_is_refused() -> None:
