@@ -33,6 +33,9 @@ CONVERGED_DRAWS = 1e-5
 SEPARATED = 15.0
 """An index beyond this while steps go on: the loss falls for ever, because covariates tell the arms apart."""
 
+FEW = 64
+"""Units that are looked at first to see whether any propensity is not 0 or 1."""
+
 SINGULAR = 1e-12
 """Smallest eigenvalue of a matrix of products relative to its largest below which a design has no full rank."""
 
@@ -199,6 +202,16 @@ def _curve(index: Floats, weights: Floats, link: Link) -> tuple[Floats, Floats]:
     return fitted, index
 
 
+def _apart(design: Floats, weights: Floats, coefficients: Floats) -> Bools:
+    """Say which of the draws' logits put every unit at 0 or 1: no step moves them any more, and none should have."""
+    few = slice(0, FEW)
+    near = (np.abs(coefficients @ design[few].T) <= SEPARATED) & (weights[:, few] > 0)
+    apart = np.asarray(~near.any(axis=1))
+    for draw in np.flatnonzero(apart):
+        apart[draw] = np.abs(design[weights[draw] > 0] @ coefficients[draw]).min() > SEPARATED
+    return apart
+
+
 def newton(
     design: Floats, weights: Floats, totals: Floats, start: Floats, link: Link, *, shared: bool = False
 ) -> tuple[Floats, Floats]:
@@ -233,6 +246,8 @@ def newton(
         current[active[going]] += (shorter[:, None] * move)[going]
         done = ahead <= enough
         found[active[done]] = current[active[done]]
+        if link == "logit" and done.any():
+            found[active[done][_apart(design, mine[done], current[active[done]])]] = np.nan
         active = active[going & ~done]
         if not len(active):
             break

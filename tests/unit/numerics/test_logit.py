@@ -113,6 +113,18 @@ def test_separated_arms_are_refused_and_separated_draws_are_nan() -> None:
     assert np.isnan(found[1:]).all()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_propensities_of_0_and_1_are_never_taken_for_a_fit(seed: int) -> None:
+    """A column that tells the arms apart leaves no step to take once every propensity has rounded to 0 or 1."""
+    rng = np.random.default_rng(seed)
+    trained = rng.random(150) < 0.5
+    column = np.where(trained, 1.0, 0.0) + (seed % 2) * rng.uniform(0, 0.2, 150)
+    design = orthonormal(np.column_stack([np.ones(150), column, rng.normal(size=150)]), np.ones(150))
+    with pytest.raises(FitError) as error:
+        fit_index(design, trained, np.ones(150), "logit")
+    assert error.value.reason == "separated"
+
+
 def test_trained_beyond_the_controls_have_a_logit_but_no_tilting() -> None:
     x = np.concatenate([np.linspace(2, 4, 20), np.linspace(-3, 2.2, 40)])
     trained = np.arange(60) < 20
