@@ -51,7 +51,7 @@ def test_options_stand_beside_the_other_keys(load: Load) -> None:
         (
             'method = "dif"',
             "analysis[0].method",
-            "found 'dif', expected one of did, event_study",
+            "found 'dif', expected one of adjusted, did",
             "did you mean 'did'?",
         ),
         ('method = "os:system"', "analysis[0].method", "found 'os:system'", "choose one of these"),
