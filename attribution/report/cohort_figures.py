@@ -92,12 +92,13 @@ def love_plot(
     left = (
         f"; {plural(len(known) - len(rows), 'variable')} nearer than these not drawn" if len(known) > len(rows) else ""
     )
-    drawing.axis_label(
-        ax, f"difference of the arms in standard deviations; {how}dashed: {CLOSE:g} (alike) and {FAR:g} (too far){left}"
-    )
+    words = f"difference of the arms in standard deviations; {how}dashed: {CLOSE:g} (alike) and {FAR:g} (too far){left}"
+    # Names beside the axis take room from what stands beneath and above it.
+    part = 0.86 if drawing.pixels(ax) < _COMPACT else 0.58
+    ax.set_xlabel("\n".join(drawing.wrap(words, 12, part * drawing.pixels(ax))), loc="left", color=MUTED, fontsize=12)
     if made:
         drawing.fit(ax)
-    return drawing.titled(ax, _love_story(balance, known))
+    return drawing.titled(ax, _love_story(balance, known), part=part)
 
 
 def _size(value: float) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from attribution.report.cells import Cell, Columns, Table, headings, hedges_text, integer, numeric
 from attribution.report.compared import Sentence
-from attribution.report.format import capital, number, percent, plural
+from attribution.report.format import NOT_ESTIMABLE, capital, number, percent, plural
 from attribution.report.made import Made
-from attribution.report.words import primary_kpi, unit_noun, units
+from attribution.report.words import primary_kpi, unit_noun
 from attribution.study.result import StudyResult
 
 BASE = "cohort.made"
@@ -31,7 +31,7 @@ _ARMS = {"trained": "trained", "control": "not trained (control)", "neither": "n
 
 def told(result: StudyResult, made: Made) -> tuple[Sentence, ...]:
     """Return sentences on how the comparison was made, for whom it speaks, and on whose opposite nobody was found."""
-    method = Cell(made.cohort.method.replace("_", " "), f"{BASE}.method")
+    method = Cell(made.cohort.method, f"{BASE}.method")
     lines: list[Sentence] = [
         (
             "The untrained are not compared as they are: a cohort (",
@@ -42,18 +42,15 @@ def told(result: StudyResult, made: Made) -> tuple[Sentence, ...]:
             ").",
         )
     ]
-    lines += [_note(index, note) for index, note in enumerate(made.cohort.notes)]
+    lines += [(f"{capital(note)}.",) for note in made.cohort.notes]
     if made.lost.lost:
-        lost = Cell(units(result, made.lost.lost), f"{BASE}.lost.lost")
+        lost = Cell(integer(made.lost.lost), f"{BASE}.lost.lost")
         kept = Cell(integer(made.lost.kept), f"{BASE}.lost.kept")
-        lines.append((lost, " trained have no weight: the effect speaks for the ", kept, " others."))
+        verb = "has" if made.lost.lost == 1 else "have"
+        lines.append(("Of the trained, ", lost, f" {verb} no weight; the effect speaks for the other ", kept, "."))
     if made.overlap is None:
         lines.append((f"Overlap cannot be shown: {made.no_overlap}.",))
     return tuple(lines)
-
-
-def _note(index: int, note: str) -> Sentence:
-    return (Cell(f"{capital(note)}.", f"{BASE}.notes.{index}"),)
 
 
 def alike_table(result: StudyResult, made: Made) -> Table | None:
@@ -94,7 +91,7 @@ def shown_name(result: StudyResult, variable: str) -> str:
 
 
 def _mean(value: float) -> str:
-    return number(value) if math.isfinite(value) else "none"
+    return number(value) if math.isfinite(value) else NOT_ESTIMABLE
 
 
 def _ratio(value: float, source: str) -> Cell:

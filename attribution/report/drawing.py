@@ -296,9 +296,9 @@ def quiet(ax: Axes, *, grid: Literal["x", "y"]) -> None:
     ax.locator_params(axis=grid, nbins=6)
 
 
-def titled(ax: Axes, words: str) -> Axes:
-    """Set the title, wrapped; the Axes' label keeps it in one piece for a page that sets it in its own font."""
-    lines = wrap(words, 13, 0.86 * pixels(ax), bold=True)
+def titled(ax: Axes, words: str, *, part: float = 0.86) -> Axes:
+    """Set the title, wrapped to a part of the width; the Axes' label keeps it in one piece for a page's own font."""
+    lines = wrap(words, 13, part * pixels(ax), bold=True)
     ax.set_title("\n".join(lines), loc="left", color=INK, fontsize=13, fontweight="bold", pad=10)
     ax.set_label(words)
     _plain(ax)

@@ -111,9 +111,44 @@ def _timing(first: int, last: int = 30) -> dict[str, Any]:
     }
 
 
+def _chosen(n: int = 160) -> pd.DataFrame:
+    """Return people over 7 months of whom the older, with longer tenure, in the north are trained more often."""
+    rng, months = np.random.default_rng(5), OVER_MONTHS[:7]
+    trained = np.arange(n) < n // 4
+    age = rng.normal(40, 8, n) + 5 * trained
+    tenure = rng.exponential(5, n) + 1.5 * trained
+    site = np.where(rng.random(n) < np.where(trained, 0.6, 0.35), "north", "south")
+    gains = (np.arange(7) >= 3) * (0.5 + 2.0 * trained[:, None])
+    values = (20 + 0.1 * (age - 40) + 0.2 * tenure)[:, None] + gains + rng.normal(0, 0.8, (n, 7))
+    return pd.DataFrame(
+        {
+            "person": np.repeat([f"{unit:03d}" for unit in range(n)], 7),
+            "month": np.tile(months, n),
+            "start": np.repeat(np.where(trained, months[3], None), 7),
+            "sales": values.ravel(),
+            "age": np.repeat(age, 7),
+            "tenure": np.repeat(tenure, 7),
+            "site": np.repeat(site, 7),
+        }
+    )
+
+
+def _on(**cohort: Any) -> dict[str, Any]:
+    """Return the changes that put a study of 7 months on a cohort."""
+    covariates = ["age", "tenure", "site"]
+    return {
+        "timing.launch": OVER_MONTHS[3],
+        "timing.baseline": OVER_MONTHS[:3],
+        "timing.followup": OVER_MONTHS[3:7],
+        "columns.covariates": covariates,
+        "cohort": {"covariates": covariates} | cohort,
+    }
+
+
 @pytest.fixture
 def over_time(make_study: Callable[..., Path]) -> Callable[..., at.StudyResult]:
-    """Return a runner of a study by what it compares: `rollout`, `trend`, `trend and others`, `assigned`, `synthetic`.
+    """Return a runner of a study by what it compares: `rollout`, `trend`, `trend and others`, `assigned`, `synthetic`,
+    `matched` (pairs within a caliper), `weighted` (by the propensity, with the KPI at baseline).
 
     The rollout has two waves, an event study beside it, and rows after its date.
     """
@@ -143,6 +178,8 @@ def over_time(make_study: Callable[..., Path]) -> Callable[..., at.StudyResult]:
                     "assignment.source": "minutes of the draw",
                 },
             ),
+            "matched": (_chosen(), _on(method="nearest", caliper=0.2)),
+            "weighted": (_chosen(), _on(method="propensity", keep=[0.1, 0.9], kpi="mean")),
             "synthetic": (_over_time([24] * 2 + [None] * 20, 0.3), _timing(24) | {"analysis.0.method": "synthetic"}),
         }[kind]
         return at.run(at.load_design(make_study(frame, own | dict(changes or {}))))

@@ -186,7 +186,9 @@ def shown_value(text: str) -> tuple[float, float] | None:
     return float(found[1]) * scale, max(half, TENTH_OF_WIDTH / 2) if "$" in text else half
 
 
-@pytest.mark.parametrize("kind", ["michigan", "rollout", "trend", "trend and others", "assigned", "synthetic"])
+@pytest.mark.parametrize(
+    "kind", ["michigan", "rollout", "trend", "trend and others", "assigned", "synthetic", "matched", "weighted"]
+)
 def test_every_number_with_a_path_is_the_number_in_results(
     kind: str, michigan: at.StudyResult, over_time: Callable[..., at.StudyResult]
 ) -> None:
