@@ -207,6 +207,21 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
+COHORT: dict[str, Any] = {
+    "columns.covariates": ["age", "tenure"],
+    "cohort": {"method": "propensity", "covariates": ["age", "tenure"], "keep": [0.1, 0.9], "kpi": "mean"},
+}
+
+
+def chosen(sales: Sales) -> pd.DataFrame:
+    """Return 40 trained and 120 controls of other ages and tenures."""
+    rng, frame = np.random.default_rng(6), sales(trained=40, control=120)
+    people = frame["person"].nunique()
+    trained = np.arange(people) < 40
+    age, tenure = rng.normal(40, 8, people) + 5 * trained, rng.exponential(5, people) + 2 * trained
+    return frame.assign(age=np.repeat(age, len(frame) // people), tenure=np.repeat(tenure, len(frame) // people))
+
+
 def over_time(waves: bool) -> pd.DataFrame:
     """Return 40 people over 30 months: 20 trained in month 20, or half of them three months later."""
     rng, time = np.random.default_rng(6), np.arange(30)
@@ -224,13 +239,15 @@ def over_time(waves: bool) -> pd.DataFrame:
 
 
 @pytest.fixture(
-    params=["michigan", "longest", "widest", "one trained", "noise", "two kpis", "michigan rollout", *METHODS]
+    params=["michigan", "longest", "widest", "one trained", "noise", "two kpis", "cohort", "michigan rollout", *METHODS]
 )
 def source(request: pytest.FixtureRequest, michigan: str, sales: Sales, make_study: Study) -> str:
     if request.param == "one trained":
         return render_study(make_study(sales(trained=1)))
     if request.param == "two kpis":
         return render_study(make_study(two_kpis(sales), TWO_KPIS))
+    if request.param == "cohort":
+        return render_study(make_study(chosen(sales), COHORT))
     if request.param == "noise":
         return render_study(make_study(sales(effect=0.0, trend=0.0, noise=3.0)))
     if request.param == "michigan rollout":
@@ -276,7 +293,7 @@ def page_one(source: str) -> str:
     alone, removed = re.subn(
         r'<section (?:class="sheet" )?aria-labelledby="(?!title").*?</section>', "", source, flags=re.DOTALL
     )
-    assert removed == 6
+    assert removed == 6 + ('<h2 id="cohort">' in source)
     return alone
 
 
