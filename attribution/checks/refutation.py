@@ -67,9 +67,10 @@ def judge(
     Source: Pearl (1995), Causal diagrams for empirical research, theorem 1; Perković et al. (2018), Complete graphical
     characterization and construction of adjustment sets, corollary 27; van der Zander & Liśkiewicz (2020).
     """
-    import networkx as nx
-    from dowhy.causal_identifier.auto_identifier import identify_generalized_adjustment_set
-    from dowhy.graph import check_valid_backdoor_set, do_surgery, get_descendants
+    with _known_warnings():
+        import networkx as nx
+        from dowhy.causal_identifier.auto_identifier import identify_generalized_adjustment_set
+        from dowhy.graph import check_valid_backdoor_set, do_surgery, get_descendants
 
     graph = nx.DiGraph(list(arrows))
     order, ends = list(graph.nodes), {treatment, outcome}
@@ -120,10 +121,11 @@ def refute(refuter: Refuter, outcome: Floats, trained: NDArray[np.bool_], column
 
     Source: Sharma & Kiciman (2020), DoWhy: An end-to-end library for causal inference, section 4.
     """
-    from dowhy.causal_estimators.linear_regression_estimator import LinearRegressionEstimator
-    from dowhy.causal_identifier import EstimandType, IdentifiedEstimand
-    from dowhy.causal_refuters import refute_data_subset, refute_placebo_treatment, refute_random_common_cause
-    from dowhy.causal_refuters.placebo_treatment_refuter import PlaceboType
+    with _known_warnings():
+        from dowhy.causal_estimators.linear_regression_estimator import LinearRegressionEstimator
+        from dowhy.causal_identifier import EstimandType, IdentifiedEstimand
+        from dowhy.causal_refuters import refute_data_subset, refute_placebo_treatment, refute_random_common_cause
+        from dowhy.causal_refuters.placebo_treatment_refuter import PlaceboType
 
     # Names of our own: those of users may hold anything, and dowhy adds columns of its own.
     names = [f"x{place}" for place in range(columns.shape[1])]
@@ -160,7 +162,11 @@ def _random_state(seed: int) -> np.random.RandomState:
 
 @contextmanager
 def _known_warnings() -> Iterator[None]:
-    """Hide the one warning that dowhy 0.14 draws from pandas 3: it passes `copy`, which pandas no longer reads."""
+    """Hide two warnings of dowhy 0.14: it passes `copy`, which pandas 3 no longer reads, and its texts hold `\\s`.
+
+    Python says the latter once, when it compiles the file: some installers leave that to the first import.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The copy keyword is deprecated", DeprecationWarning, module="dowhy")
+        warnings.filterwarnings("ignore", "invalid escape sequence", module=".*dowhy")
         yield
