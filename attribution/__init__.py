@@ -6,6 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from attribution.cohorts.coarsened import coarsened as coarsened
+    from attribution.cohorts.entropy import entropy as entropy
+    from attribution.cohorts.exact import exact as exact
+    from attribution.cohorts.full import full as full
+    from attribution.cohorts.nearest import nearest as nearest
+    from attribution.cohorts.optimal import optimal as optimal
+    from attribution.cohorts.propensity import propensity as propensity
+    from attribution.cohorts.subclass import subclass as subclass
     from attribution.core.cohort import Cohort as Cohort
     from attribution.core.estimate import Estimate as Estimate
     from attribution.core.finding import Finding as Finding
@@ -14,7 +22,11 @@ if TYPE_CHECKING:
     from attribution.core.interval import Interval as Interval
     from attribution.core.panel import Panel as Panel
     from attribution.design.load import load_design as load_design
+    from attribution.diagnostics.balance import balance as balance
+    from attribution.diagnostics.lost import lost as lost
+    from attribution.diagnostics.overlap import overlap as overlap
     from attribution.errors import AttributionError as AttributionError
+    from attribution.estimators.adjusted import adjusted as adjusted
     from attribution.estimators.bacon import bacon as bacon
     from attribution.estimators.bracket import bracket as bracket
     from attribution.estimators.did import did as did
@@ -31,6 +43,7 @@ if TYPE_CHECKING:
     from attribution.finance.costs import CostLedger as CostLedger
     from attribution.finance.costs import CostLine as CostLine
     from attribution.finance.costs import cost_ledger as cost_ledger
+    from attribution.finance.robustness import roi_robustness as roi_robustness
     from attribution.finance.roi import Roi as Roi
     from attribution.finance.roi import roi as roi
     from attribution.inference.bands import simultaneous as simultaneous
@@ -39,8 +52,12 @@ if TYPE_CHECKING:
     from attribution.inference.factor import attribution_factor as attribution_factor
     from attribution.inference.factor import shares as shares
     from attribution.inference.pretrends import pretrends as pretrends
+    from attribution.inference.robustness import robustness as robustness
+    from attribution.inference.rosenbaum import rosenbaum as rosenbaum
     from attribution.inference.sensitivity import trend_sensitivity as trend_sensitivity
     from attribution.inference.takers import effect_on_takers as effect_on_takers
+    from attribution.numerics.evalue import e_value as e_value
+    from attribution.numerics.evalue import e_value_of_difference as e_value_of_difference
     from attribution.registry import dataset as dataset
     from attribution.report import figures as figures
     from attribution.report.write import write as write
@@ -62,26 +79,43 @@ _PUBLIC = {
     "Review": "core.finding",
     "Roi": "finance.roi",
     "StudyResult": "study.result",
+    "adjusted": "estimators.adjusted",
     "attribution_factor": "inference.factor",
     "bacon": "estimators.bacon",
+    "balance": "diagnostics.balance",
     "bootstrap": "inference.draws",
     "bracket": "estimators.bracket",
+    "coarsened": "cohorts.coarsened",
     "cost_ledger": "finance.costs",
     "dataset": "registry",
     "did": "estimators.did",
+    "e_value": "numerics.evalue",
+    "e_value_of_difference": "numerics.evalue",
     "effect_on_takers": "inference.takers",
+    "entropy": "cohorts.entropy",
     "event_study": "estimators.event_study",
+    "exact": "cohorts.exact",
     "figures": "report",
+    "full": "cohorts.full",
     "lagged": "estimators.lagged",
     "load_design": "design.load",
+    "lost": "diagnostics.lost",
+    "nearest": "cohorts.nearest",
+    "optimal": "cohorts.optimal",
+    "overlap": "diagnostics.overlap",
     "prepost": "estimators.prepost",
     "pretrends": "inference.pretrends",
+    "propensity": "cohorts.propensity",
     "review": "study.review",
+    "robustness": "inference.robustness",
     "roi": "finance.roi",
+    "roi_robustness": "finance.robustness",
+    "rosenbaum": "inference.rosenbaum",
     "run": "study.run",
     "shares": "inference.factor",
     "simultaneous": "inference.bands",
     "staggered": "estimators.staggered",
+    "subclass": "cohorts.subclass",
     "synthetic": "estimators.synthetic",
     "synthetic_placebos": "estimators.sites.weights",
     "synthetic_weights": "estimators.sites.weights",
