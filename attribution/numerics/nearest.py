@@ -181,7 +181,7 @@ def reused(
     distance = np.where(outside, np.inf, np.abs(row.value[:, None] - row.score[window]))
     if tied is not None:
         last = np.sort(distance, axis=1)[:, :ratio]
-        last = np.where(np.isfinite(last), last, -np.inf).max(axis=1)
+        last = np.where(np.isfinite(last), last, -1.0).max(axis=1)
         return _within(row, own, last, caliper, tied)
     # Outwards by turns, the lower side first: the turn in which a control is met.
     gap = row.rank[np.maximum(row.unit[window], 0)] - row.rank[own][:, None]
@@ -193,19 +193,19 @@ def reused(
 
 def _within(row: Row, own: Places, last: Floats, caliper: float, tied: float) -> Links:
     """Return all controls within the distance of the last match and a tie's width."""
-    with np.errstate(invalid="ignore"):
-        # What rounding leaves between equal distances is no difference.
-        radius = np.minimum(np.sqrt(last**2 + tied) + ROUNDING * (1.0 + last), caliper)
-    radius = np.where(last >= 0, radius, -1.0)
+    # What rounding leaves between equal distances is no difference.
+    radius = np.sqrt(np.where(last >= 0, last, 0.0) ** 2 + tied) + ROUNDING * (np.abs(row.value) + np.abs(last))
     low, high = np.empty(len(own), dtype=np.int64), np.empty(len(own), dtype=np.int64)
     for first in np.unique(row.first):
         mine = row.first == first
         stratum = row.score[first + 1 : row.last[mine][0]]
         low[mine] = first + 1 + np.searchsorted(stratum, (row.value - radius)[mine], side="left")
         high[mine] = first + 1 + np.searchsorted(stratum, (row.value + radius)[mine], side="right")
-    count = np.where(radius >= 0, np.maximum(high - low, 0), 0)
-    start = np.repeat(low - np.r_[0, np.cumsum(count)[:-1]], count)
-    return Links(np.repeat(own, count), row.unit[start + np.arange(int(count.sum()))])
+    count = np.where(last >= 0, high - low, 0)
+    which = np.repeat(np.arange(len(own)), count)
+    place = np.arange(len(which)) + (low - np.cumsum(count) + count)[which]
+    allowed = np.abs(row.value[which] - row.score[place]) <= caliper
+    return Links(own[which[allowed]], row.unit[place[allowed]])
 
 
 def in_order(trained: Places, control: Places) -> Links:

@@ -57,8 +57,8 @@ def test_equal_distances_go_to_the_first_unit_or_to_the_last_met_along_the_direc
     at = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     trained = np.array([True, False, False, False, False])
     assert pairs(nearest_points(Points(at, None), trained, np.array([0]))) == [(0, 1)]
-    # Along the first column 3 is below the trained unit; 2 and 4 beside it, above it by their order; then 1. They are met
-    # as 3, 2, 4, 1.
+    # Along the first column 3 is below the trained unit; 2 and 4 beside it, above it by their order; then 1. They are
+    # met as 3, 2, 4, 1.
     assert pairs(nearest_points(Points(at, at[:, 0]), trained, np.array([0]))) == [(0, 1)]
     assert pairs(nearest_points(Points(at, -at[:, 0]), trained, np.array([0]))) == [(0, 3)]
 
