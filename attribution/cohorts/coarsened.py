@@ -112,7 +112,7 @@ def _require_cut(name: str, cut: Any, numbers: Sequence[str], found: Subjects) -
         )
     if isinstance(cut, str) and cut == "exact":
         return
-    if isinstance(cut, (str, int)):
+    if isinstance(cut, (str, int, np.integer)):
         _require_bins(cut, where)
         return
     borders = np.asarray(cut, dtype=float)

@@ -80,5 +80,5 @@ def too_many(error: TooManyPairsError, where: str, instead: str) -> MethodError:
     return MethodError(
         f"{error.pairs:,} pairs of a trained and a control unit would have to be weighed against each other",
         where=where,
-        remedy=f"pass a caliper or exact covariates, which leave fewer pairs, or use {instead}",
+        remedy=f"pass exact covariates or a caliper, or a narrower one, which leave fewer pairs, or use {instead}",
     )

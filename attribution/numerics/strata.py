@@ -56,9 +56,12 @@ def cut_points(values: Floats, bins: Bins) -> Floats:
 
     Source: Iacus, King & Porro (2012); R 4.2.2 grDevices::nclass.Sturges, nclass.scott and nclass.FD.
     """
-    if not isinstance(bins, (str, int)):
+    if isinstance(bins, str):
+        count = _bin_count(values, bins)
+    elif isinstance(bins, (int, np.integer)):
+        count = int(bins)
+    else:
         return np.unique(np.asarray(bins, dtype=float))
-    count = bins if isinstance(bins, int) else _bin_count(values, bins)
     low, high = float(values.min()), float(values.max())
     return np.asarray(low + np.arange(1, count) * ((high - low) / count))
 

@@ -141,3 +141,33 @@ def test_cuts_that_make_no_sense(options: dict[str, Any], says: str) -> None:
     with pytest.raises(MethodError, match=says) as caught:
         coarsened(build(frame()), **({"covariates": ["age", "site"]} | options))
     assert caught.value.remedy
+
+
+def test_numbers_of_bins_may_come_from_numpy() -> None:
+    panel = build(frame())
+    one = coarsened(panel, covariates=["age", "score"], bins=np.int64(4), cutpoints={"score": np.int64(3)})
+    other = coarsened(panel, covariates=["age", "score"], bins=4, cutpoints={"score": 3})
+    assert one.weights.tolist() == other.weights.tolist()
+
+
+def test_the_kpi_before_the_training_is_a_number_like_any_other() -> None:
+    rng = np.random.default_rng(8)
+    rows = pd.DataFrame(
+        [
+            (unit, month, 10.0 + unit % 7 + month + rng.normal(), 3 if unit % 3 == 0 else None)
+            for unit in range(60)
+            for month in range(1, 5)
+        ],
+        columns=["rep", "month", "sales", "start"],
+    )
+    panel = at.Panel.from_frame(rows, unit="rep", period="month", outcome="sales", adopted="start")
+    cohort = coarsened(
+        panel, kpi="path", baseline=[1, 2], followup=[3, 4], bins=3, cutpoints={"sales in 2": [14.0, 17.0]}
+    )
+    first = rows[rows["month"] == 1]["sales"].to_numpy()
+    second = rows[rows["month"] == 2]["sales"].to_numpy()
+    edges = np.linspace(first.min(), first.max(), 4)[1:-1]
+    keys = 10 * np.searchsorted(edges, first, side="right") + np.searchsorted([14.0, 17.0], second, side="right")
+    expected = by_hand(pd.DataFrame({"trained": (np.arange(60) % 3 == 0).astype(int)}), pd.Series(keys))
+    assert cohort.weights == pytest.approx(expected, rel=1e-12)
+    assert cohort.labels == ("sales in 1", "sales in 2")
