@@ -175,12 +175,11 @@ def balance(
     --------
     >>> import numpy as np, pandas as pd
     >>> import attribution as at
-    >>> from attribution.diagnostics.balance import balance
     >>> frame = pd.DataFrame({"id": range(6), "y": 1.0, "treat": [1, 1, 0, 0, 0, 0], "age": [30, 40, 34, 36, 50, 60]})
     >>> panel = at.Panel.from_frame(frame, unit="id", outcome="y", trained="treat", covariates=["age"],
     ...     kind="cross_section")
     >>> cohort = at.Cohort("given", "ATT", np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]))
-    >>> found = balance(panel, cohort)
+    >>> found = at.balance(panel, cohort)
     >>> found
     Balance('given', ATT: 1 variables, 0 of them more than 0.1 SD apart; most, age, +0.000)
     >>> round(found["age"].before.smd, 3), found.control.effective

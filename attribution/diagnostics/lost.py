@@ -93,11 +93,10 @@ def lost(
     --------
     >>> import numpy as np, pandas as pd
     >>> import attribution as at
-    >>> from attribution.diagnostics.lost import lost
     >>> frame = pd.DataFrame({"id": range(6), "y": 1.0, "treat": [1, 1, 1, 0, 0, 0], "age": [30, 40, 65, 34, 36, 50]})
     >>> panel = at.Panel.from_frame(frame, unit="id", outcome="y", trained="treat", covariates=["age"],
     ...     kind="cross_section")
-    >>> found = lost(panel, at.Cohort("given", "ATT", np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])))
+    >>> found = at.lost(panel, at.Cohort("given", "ATT", np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])))
     >>> found
     Lost('given': 1 of 3 trained)
     >>> found.tidy().round(2).to_dict("records")

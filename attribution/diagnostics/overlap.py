@@ -110,12 +110,11 @@ def overlap(panel: Panel, cohort: Cohort | None = None, *, covariates: Sequence[
     --------
     >>> import pandas as pd
     >>> import attribution as at
-    >>> from attribution.diagnostics.overlap import overlap
     >>> frame = pd.DataFrame({"id": range(8), "y": 1.0, "treat": [1, 1, 1, 1, 0, 0, 0, 0],
     ...     "age": [30, 40, 50, 60, 20, 30, 40, 52]})
     >>> panel = at.Panel.from_frame(frame, unit="id", outcome="y", trained="treat", covariates=["age"],
     ...     kind="cross_section")
-    >>> overlap(panel, covariates=["age"])
+    >>> at.overlap(panel, covariates=["age"])
     Overlap('no cohort', ATT: common range 0.333 to 0.689; 1 units outside)
 
     Source: Crump, Hotz, Imbens & Mitnik (2009), Biometrika 96, for .1 to .9.
@@ -155,7 +154,7 @@ def _fitted(arms: Comparison, covariates: Sequence[str] | None) -> Floats:
         raise MethodError(
             "nothing says which covariates to compare the arms by",
             where="overlap",
-            remedy="name them: overlap(panel, covariates=[…])",
+            remedy="name them: at.overlap(panel, covariates=[…])",
         )
     trained, weights = arms.code[arms.candidates] == TRAINED, arms.before[arms.candidates]
     try:

@@ -45,11 +45,10 @@ def love_plot(
     --------
     >>> import pandas as pd
     >>> import attribution as at
-    >>> from attribution.diagnostics.balance import balance
     >>> frame = pd.DataFrame({"id": range(6), "y": 1.0, "treat": [1, 1, 0, 0, 0, 0], "age": [30, 40, 34, 36, 50, 60]})
     >>> panel = at.Panel.from_frame(frame, unit="id", outcome="y", trained="treat", covariates=["age"],
     ...     kind="cross_section")
-    >>> axes = at.figures.love_plot(balance(panel))
+    >>> axes = at.figures.love_plot(at.balance(panel))
 
     Source: Love (2004), Graphical display of covariate balance.
     """
