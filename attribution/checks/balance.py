@@ -40,9 +40,10 @@ MOST = 6
 
 def cohort_balance(evidence: Evidence) -> Finding:
     """Judge how alike the arms are after the cohort, by every covariate that it used and its propensity."""
-    panel, cohort = evidence.panel, evidence.made_with
-    if panel is None or cohort is None:
-        return BALANCE.without_cohort(evidence)
+    on = BALANCE.with_cohort(evidence)
+    if isinstance(on, Finding):
+        return on
+    panel, cohort = on
     found = balance(panel, cohort)
     if not found.rows:
         return BALANCE.skipped("the weights are given, and the panel has no covariates to judge them by")
@@ -110,9 +111,10 @@ def _observed(found: Balance, known: list[BalanceRow]) -> str:
 
 def trained_dropped(evidence: Evidence) -> Finding:
     """Count the trained whom the cohort left out, and say what differs most between them and those kept."""
-    panel, cohort = evidence.panel, evidence.made_with
-    if panel is None or cohort is None:
-        return DROPPED.without_cohort(evidence)
+    on = DROPPED.with_cohort(evidence)
+    if isinstance(on, Finding):
+        return on
+    panel, cohort = on
     found = lost(panel, cohort)
     silent = sum(one.units for one in found.reasons if "KPI value" in one.reason)
     count, everyone = found.lost - silent, found.kept + found.lost - silent
@@ -143,7 +145,7 @@ def measured_before(evidence: Evidence) -> Finding:
     """Look whether the covariates used were known before adoption, as far as the data can tell."""
     panel, cohort, estimate = evidence.panel, evidence.made_with, evidence.estimate
     if panel is None:
-        return BEFORE.without_cohort(evidence)
+        return BEFORE.skipped("no data to read covariates from")
     named = [*(() if cohort is None else cohort.covariates), *(() if estimate is None else estimate.adjusted)]
     parts = dict.fromkeys(
         part for name in named for part in ([name] if name in panel.units.covariates else name.split(":"))

@@ -67,6 +67,15 @@ class Rule:
             return self.skipped("the analysis is on no cohort")
         return self.waits(evidence, "no data to make the cohort from")
 
+    def with_cohort(self, evidence: Evidence) -> tuple[Panel, Cohort] | Finding:
+        """Return the panel and the cohort of the analysis, or the finding that says why there is none to judge."""
+        panel, cohort = evidence.panel, evidence.made_with
+        if panel is None or cohort is None:
+            return self.without_cohort(evidence)
+        if panel.kind not in ("panel", "cross_section"):
+            return self.skipped("the data follow no units")
+        return panel, cohort
+
 
 def review_evidence(evidence: Evidence, checks: Iterable[str] = tuple(CHECKS)) -> tuple[Finding, ...]:
     """Apply the named checks of the registry, by default every one, in their order."""

@@ -28,9 +28,10 @@ NAMED = 5
 
 def common_support(evidence: Evidence) -> Finding:
     """Name the units of the cohort that have nobody like them in the other arm."""
-    panel, cohort = evidence.panel, evidence.made_with
-    if panel is None or cohort is None:
-        return OVERLAP.without_cohort(evidence)
+    on = OVERLAP.with_cohort(evidence)
+    if isinstance(on, Finding):
+        return on
+    panel, cohort = on
     if cohort.propensity is None and not cohort.labels:
         return OVERLAP.skipped("the weights are given, without covariates whose overlap could be looked at")
     try:
@@ -69,9 +70,10 @@ def _named(outside: tuple[Outside, ...]) -> str:
 
 def effective_sample_size(evidence: Evidence) -> Finding:
     """Count the effective units of the weighted comparison, and look for units that carry it alone."""
-    panel, cohort = evidence.panel, evidence.made_with
-    if panel is None or cohort is None:
-        return SIZE.without_cohort(evidence)
+    on = SIZE.with_cohort(evidence)
+    if isinstance(on, Finding):
+        return on
+    panel, cohort = on
     arms = comparison(panel, cohort)
     trained, control = arm_weights(arms, TRAINED), arm_weights(arms, CONTROL)
     # The trained stand for themselves in an effect on the trained; in all others both arms are a weighted comparison.

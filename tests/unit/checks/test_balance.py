@@ -211,3 +211,10 @@ def test_without_a_cohort_they_are_skipped() -> None:
             assert found.status == "skipped"
             assert found.message
     assert cohort_balance(Evidence(panel=apart(0.0))).message == "the analysis is on no cohort"
+
+
+def test_rows_of_other_people_in_every_period_have_no_cohort_to_judge() -> None:
+    frame = pd.DataFrame({"month": [1, 2] * 6, "kpi": np.arange(12.0), "start": [2.0] * 6 + [np.nan] * 6})
+    panel = at.Panel.from_frame(frame, period="month", outcome="kpi", adopted="start", kind="repeated_cross_sections")
+    evidence = Evidence(panel=panel, cohort=at.Cohort("given", "ATT", np.ones(12)))
+    assert {check(evidence).status for check in ALL} == {"skipped"}
