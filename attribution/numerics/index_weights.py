@@ -79,8 +79,11 @@ class PropensityWeights:
     def reweight(self, multipliers: Floats) -> Floats:
         """Return the weights `[n_draws, n_units]` under multipliers of that shape; NaN where a draw has no fit."""
         found, inside = np.zeros(multipliers.shape), picked(self.inside, self.n_units)
+        equal = bool((self.weight == 1.0).all())
         for _, start, stop in cached_blocks(len(multipliers), self.n_units):
-            drawn = multipliers[start:stop, inside] * self.weight
+            drawn = multipliers[start:stop, inside]
+            if not equal:
+                drawn = drawn * self.weight
             coefficients = fit_index_draws(self.columns, self.trained, drawn, "logit", self.fit)
             found[start:stop, inside] = self._of(coefficients, self.cap)
             found[start:stop][np.isnan(coefficients).any(axis=1)] = np.nan
@@ -88,9 +91,10 @@ class PropensityWeights:
 
     def _of(self, coefficients: Floats, cap: float) -> Floats:
         """Return the weights `[n_draws, n]`, at most `cap`, that coefficients `[n_draws, k]` give."""
-        found = np.ones((len(coefficients), len(self.trained)))
+        found = np.empty((len(coefficients), len(self.trained)))
         for arm, side, factor in ((self.trained, -1.0, self.factor[0]), (~self.trained, 1.0, self.factor[1])):
             if self.rule == "ATT" and side < 0:
+                found[:, arm] = 1.0
                 continue
             index = coefficients @ (side * self.columns[arm]).T
             with np.errstate(over="ignore"):

@@ -95,13 +95,25 @@ def products(design: Floats, weights: Floats) -> Floats:
     n, k = design.shape
     if len(weights) == 1:
         return np.asarray(((design * weights[0][:, None]).T @ design)[None])
-    left, right = np.triu_indices(k)
-    upper = np.zeros((len(weights), len(left)))
-    step = max(1, CELLS // len(left))
+    width = k * (k + 1) // 2
+    upper = np.zeros((len(weights), width))
+    step = max(1, CELLS // width)
     for start in range(0, n, step):
-        rows = design[start : start + step]
-        upper += weights[:, start : start + step] @ (rows[:, left] * rows[:, right])
-    full = np.empty((len(weights), k, k))
+        upper += weights[:, start : start + step] @ pairs(design[start : start + step])
+    return unpaired(upper, k)
+
+
+def pairs(design: Floats) -> Floats:
+    """Return the products of every two columns, `[n, k(k+1)/2]`, the upper triangle of x'x in each row."""
+    left, right = np.triu_indices(design.shape[1])
+    turned = np.ascontiguousarray(design.T)
+    return np.asarray((turned[left] * turned[right]).T)
+
+
+def unpaired(upper: Floats, k: int) -> Floats:
+    """Return the symmetric matrices `[n, k, k]` of which `upper[n, k(k+1)/2]` holds the triangles."""
+    left, right = np.triu_indices(k)
+    full = np.empty((len(upper), k, k))
     full[:, left, right] = upper
     full[:, right, left] = upper
     return full
@@ -202,13 +214,13 @@ def _curve(index: Floats, weights: Floats, link: Link) -> tuple[Floats, Floats]:
     return fitted, index
 
 
-def _apart(design: Floats, weights: Floats, coefficients: Floats) -> Bools:
-    """Say which of the draws' logits put every unit at 0 or 1: no step moves them any more, and none should have."""
+def _apart(design: Floats, weights: Floats, draws: NDArray[np.int64], coefficients: Floats) -> Bools:
+    """Say which of the `draws` have a logit that puts every unit at 0 or 1: no step moves it, and none should have."""
     few = slice(0, FEW)
-    near = (np.abs(coefficients @ design[few].T) <= SEPARATED) & (weights[:, few] > 0)
+    near = (np.abs(coefficients @ design[few].T) <= SEPARATED) & (weights[draws, few] > 0)
     apart = np.asarray(~near.any(axis=1))
-    for draw in np.flatnonzero(apart):
-        apart[draw] = np.abs(design[weights[draw] > 0] @ coefficients[draw]).min() > SEPARATED
+    for place in np.flatnonzero(apart):
+        apart[place] = np.abs(design[weights[draws[place]] > 0] @ coefficients[place]).min() > SEPARATED
     return apart
 
 
@@ -222,22 +234,28 @@ def newton(
     enough = CONVERGED_DRAWS if shared else CONVERGED
     current = np.array(start, dtype=float)
     found = np.full_like(current, np.nan)
-    active, largest = np.arange(len(current)), np.abs(design).max(axis=0)
+    active, longest = np.arange(len(current)), np.sqrt((design**2).sum(axis=1).max(initial=0.0))
+    n, k = design.shape
+    # The products of columns are made once for all steps where they may be kept.
+    kept = pairs(design) if len(current) > 1 and n * k * (k + 1) // 2 <= CELLS else None
     for step in range(LARGEST):
         mine = weights if len(active) == len(weights) else weights[active]
         if shared and step == 0:
             # At one place the curve is the rows', not the draws': two products, nothing of size draws by rows.
             fitted, curvature = _curve((design @ current[0])[None], np.ones((1, 1)), link)
             total = mine @ (fitted[0][:, None] * design)
-            hessian = products(np.sqrt(curvature[0])[:, None] * design, mine)
+            if kept is None:
+                hessian = products(np.sqrt(curvature[0])[:, None] * design, mine)
+            else:
+                hessian = unpaired(mine @ (curvature[0][:, None] * kept), k)
         else:
             fitted, curvature = _curve(current[active] @ design.T, mine, link)
             total = fitted @ design
-            hessian = products(design, curvature)
+            hessian = products(design, curvature) if kept is None else unpaired(curvature @ kept, k)
         move = solve_each(hessian, (totals[active] - total)[:, :, None])[:, :, 0]
-        # How far a row can move at most, from the columns' largest entries; how far one does, only where it matters.
-        ahead = np.abs(move) @ largest
-        unsure = (ahead > 0.5) | ((ahead > enough) & (ahead < 100 * enough))
+        # How far a row can move at most, by the longest row; how far one does, only where it matters.
+        ahead = np.sqrt((move**2).sum(axis=1)) * longest
+        unsure = (ahead > 0.5) | ((ahead > enough) & (ahead < 10 * enough))
         if unsure.any():
             ahead[unsure] = np.abs(move[unsure] @ design.T).max(axis=1)
         shorter = np.where(ahead > 0.5, np.log1p(ahead) / np.where(ahead > 0, ahead, 1.0), 1.0)
@@ -247,7 +265,7 @@ def newton(
         done = ahead <= enough
         found[active[done]] = current[active[done]]
         if link == "logit" and done.any():
-            found[active[done][_apart(design, mine[done], current[active[done]])]] = np.nan
+            found[active[done][_apart(design, mine, np.flatnonzero(done), current[active[done]])]] = np.nan
         active = active[going & ~done]
         if not len(active):
             break
