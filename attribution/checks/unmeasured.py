@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from attribution.checks.evidence import Evidence, Rule
-from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.core.panel import Panel
 from attribution.errors import AttributionError
 from attribution.inference.robustness import robustness
-from attribution.inference.rosenbaum import pairs_of, rosenbaum
+from attribution.inference.rosenbaum import RosenbaumBounds, pairs_of, rosenbaum
 from attribution.inference.unmeasured import Robustness
 
 UNMEASURED = Rule(
@@ -30,20 +29,11 @@ def unmeasured_confounding(evidence: Evidence) -> Finding:
     estimate, panel = evidence.estimate, evidence.panel
     if estimate is None:
         return UNMEASURED.waits(evidence, "no data to look at")
-    if panel is None:
-        return UNMEASURED.skipped("no data to compare what was measured with")
-    if "effect" not in estimate.terms:
-        return UNMEASURED.skipped("there is no effect to doubt")
-    at_random = evidence.design is not None and evidence.design.assignment.mechanism == "random"
-    if at_random and (estimate.estimand == "ITT" or panel.units.assigned is None):
-        return UNMEASURED.skipped("assigned at random: what nobody measured differs between the arms by chance alone")
-    if evidence.cohort is not None and panel.cohort is None:
-        panel = panel.with_cohort(evidence.cohort)
-    try:
-        found = robustness(estimate, panel)
-    except AttributionError as error:
-        return UNMEASURED.skipped(error.what)
-    observed = _observed(found, _gamma(estimate, panel))
+    found = doubted(evidence)
+    if isinstance(found, str) or panel is None:
+        return UNMEASURED.skipped(str(found))
+    pairs = hidden_bias(evidence)
+    observed = _observed(found, float("nan") if pairs is None else pairs.critical)
     if 0.0 in found.interval:
         return UNMEASURED.finding(
             "skipped",
@@ -111,12 +101,42 @@ def _observed(found: Robustness, gamma: float) -> str:
     return "; ".join(parts)
 
 
-def _gamma(estimate: Estimate, panel: Panel) -> float:
-    """Return the bias that matched pairs stand; NaN where there are no pairs, or clusters of them were assigned."""
+def doubted(evidence: Evidence) -> Robustness | str:
+    """Return how robust an effect is to what was not measured, at the design's level; or why that is no question."""
+    estimate, panel, design = evidence.estimate, evidence.panel, evidence.design
+    if estimate is None or panel is None:
+        return "no data to compare what was measured with"
+    if "effect" not in estimate.terms:
+        return "there is no effect to doubt"
+    at_random = design is not None and design.assignment.mechanism == "random"
+    if at_random and (estimate.estimand == "ITT" or panel.units.assigned is None):
+        return "assigned at random: what nobody measured differs between the arms by chance alone"
+    try:
+        return robustness(estimate, _with_cohort(evidence, panel), level=_level(evidence))
+    except AttributionError as error:
+        return error.what
+
+
+def hidden_bias(evidence: Evidence) -> RosenbaumBounds | None:
+    """Return the bounds of matched pairs; None where there are none, or clusters of them were assigned."""
+    estimate, panel = evidence.estimate, evidence.panel
+    if estimate is None or panel is None:
+        return None
+    panel = _with_cohort(evidence, panel)
     pairs = pairs_of(panel)
     if pairs is None:
-        return float("nan")
+        return None
     inside = np.concatenate(pairs)
     if len(np.unique(panel.units.cluster[inside])) < len(inside):
-        return float("nan")
-    return rosenbaum(panel, baseline=estimate.n.baseline, followup=estimate.n.followup).critical
+        return None
+    return rosenbaum(panel, baseline=estimate.n.baseline, followup=estimate.n.followup, level=_level(evidence))
+
+
+def _with_cohort(evidence: Evidence, panel: Panel) -> Panel:
+    if evidence.cohort is None or panel.cohort is not None:
+        return panel
+    return panel.with_cohort(evidence.cohort)
+
+
+def _level(evidence: Evidence) -> float:
+    return 0.95 if evidence.design is None else evidence.design.inference.level

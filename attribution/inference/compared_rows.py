@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -59,14 +59,52 @@ def compared_rows(
 ) -> ComparedRows:
     """Return the rows that an estimate compares, on a cross-section or on two windows of a panel.
 
-    Covariates are, unless given, those that the estimate adjusts for, or else the columns of the panel's cohort. With
-    the KPI's own baseline among them, and for `lagged`, the level of the follow-up is compared, else the change.
-    Raises `MethodError` for an estimate that compares no two arms of units, or not those of this panel.
+    Covariates are, unless given, those that the estimate adjusts for, or else the columns of the panel's cohort. Where
+    the KPI's own baseline is among them beside the cohort's, and for `lagged`, the level of the follow-up is compared,
+    else the change. Raises `MethodError` for an estimate that compares no two arms of units, or not those of this
+    panel.
     """
-    trained, control, before, after = _arms(panel, estimate, where)
-    own = f"{panel.columns.outcome} at baseline"
-    named = tuple(name for name in (estimate.adjusted if covariates is None else covariates))
-    on_baseline = panel.kind == "panel" and (estimate.method == "lagged" or own in named)
+    trained, control = _arms(panel, estimate, where)
+    return _rows(panel, estimate, trained, control, covariates, compares)
+
+
+def rows_before(
+    panel: Panel,
+    estimate: Estimate,
+    *,
+    covariates: Sequence[str] | None = None,
+    compares: Compares | None = None,
+    where: str,
+) -> ComparedRows | None:
+    """Return the same rows for all whom the panel's cohort could choose from, by the units' own weights.
+
+    A cohort makes the arms alike in its covariates, so that these say nothing of how strongly people were selected by
+    them: that is seen before it. None without a cohort that knows its arms and columns.
+    """
+    _arms(panel, estimate, where)
+    cohort = panel.cohort
+    if cohort is None or cohort.arms is None or cohort.columns is None:
+        return None
+    candidates = (cohort.arms != LEFT_OUT) & (panel.units.weight > 0)
+    if cohort.candidates is not None:
+        candidates &= cohort.candidates
+    everyone = panel.with_cohort(replace(cohort, weights=candidates.astype(float)))
+    trained, control = (candidates & (cohort.arms == code) for code in (TRAINED, CONTROL))
+    return _rows(everyone, estimate, trained, control, covariates, compares)
+
+
+def _rows(
+    panel: Panel,
+    estimate: Estimate,
+    trained: Bools,
+    control: Bools,
+    covariates: Sequence[str] | None,
+    compares: Compares | None,
+) -> ComparedRows:
+    own, cohort = f"{panel.columns.outcome} at baseline", panel.cohort
+    named = tuple(estimate.adjusted if covariates is None else covariates)
+    elsewhere = own in panel.units.covariates or (cohort is not None and own in cohort.covariates)
+    on_baseline = panel.kind == "panel" and (estimate.method == "lagged" or (own in named and not elsewhere))
     if compares is None:
         compares = "level" if panel.kind == "cross_section" or on_baseline else "change"
     if panel.kind == "cross_section":
@@ -77,11 +115,13 @@ def compared_rows(
     else:
         code = np.where(trained, TRAINED, np.where(control, CONTROL, LEFT_OUT)).astype(np.int8)
         arms = Arms(code, np.where(trained, "trained", "control").astype(object))
-        reduced = reduce_windows(panel, *windows(panel, before, after), arms, compare=True)
+        before, after = windows(panel, estimate.n.baseline, estimate.n.followup)
+        reduced = reduce_windows(panel, before, after, arms, compare=True)
         entering, value = reduced.entering, reduced.value
         outcome = value[:, 1] - value[:, 0] if compares == "change" else value[:, 1]
         earlier = value[:, 0] if on_baseline else None
-    design, labels = _design(panel, entering, tuple(name for name in named if name != own), covariates is None)
+    names = tuple(name for name in named if not (on_baseline and name == own))
+    design, labels = _design(panel, entering, names, covariates is None)
     if earlier is not None:
         design, labels = np.column_stack([design, np.where(entering, earlier, 0.0)]), (*labels, own)
     return ComparedRows(
@@ -94,8 +134,8 @@ def compared_rows(
     )
 
 
-def _arms(panel: Panel, estimate: Estimate, where: str) -> tuple[Bools, Bools, tuple[str, ...], tuple[str, ...]]:
-    """Return who is trained and who is control among those that entered, and the two windows."""
+def _arms(panel: Panel, estimate: Estimate, where: str) -> tuple[Bools, Bools]:
+    """Return who is trained and who is control among those that entered."""
     remedy = "use it with did, lagged or adjusted, on two windows or a cross-section"
     if "effect" not in estimate.terms or estimate.rows != "units" or not estimate.n.control.units:
         raise MethodError(f"{estimate.method} compares no units with each other", where=where, remedy=remedy)
@@ -107,19 +147,21 @@ def _arms(panel: Panel, estimate: Estimate, where: str) -> tuple[Bools, Bools, t
         )
     if panel.kind == "cross_section":
         entered, trained = estimate.clusters >= 0, panel.units.adopted < len(panel.periods)
-        return entered & trained, entered & ~trained, (), ()
+        return entered & trained, entered & ~trained
     arms = compared_arms(panel, estimate)
     if panel.kind != "panel" or estimate.method in ROLLOUTS or arms is None:
         what = "rows of different people" if panel.kind == "repeated_cross_sections" else "no two arms in two windows"
         raise MethodError(f"{estimate.method} compares {what}", where=where, remedy=remedy)
-    return arms.trained, arms.control, tuple(estimate.n.baseline), tuple(estimate.n.followup)
+    return arms.trained, arms.control
 
 
 def _design(panel: Panel, entering: Bools, names: tuple[str, ...], by_default: bool) -> tuple[Floats, tuple[str, ...]]:
     known, cohort = panel.units.covariates, panel.cohort
     on_panel = all(name in known or all(part in known for part in name.split(":")) for name in names)
-    if by_default and (not names or not on_panel) and cohort is not None and cohort.columns is not None:
-        # What a cohort was made with may be no covariate of the panel, as the path of the KPI is.
+    own = not names or not on_panel or (cohort is not None and set(names) <= set(cohort.covariates))
+    if by_default and own and cohort is not None and cohort.columns is not None:
+        # What a cohort was made with may be no covariate of the panel, as the path of the KPI is, or may have been
+        # filled where it was missing.
         design, labels, _ = cohort_matrix(cohort, entering)
         return design, labels
     if not names:

@@ -9,7 +9,7 @@ import numpy as np
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.errors import MethodError, require_type
-from attribution.inference.compared_rows import ComparedRows, Compares, compared_rows
+from attribution.inference.compared_rows import ComparedRows, Compares, compared_rows, rows_before
 from attribution.inference.unmeasured import WHERE, Benchmark, Robustness
 from attribution.numerics.partial_r2 import Regression, benchmarked, bias_of, regression
 
@@ -33,7 +33,9 @@ def robustness(
     The bias that a left-out influence makes is exact for the regression of what is compared (the KPI in a
     cross-section, its change between two windows of a panel) on training and the covariates, by the panel's weights:
     the estimate's effect and standard error are its own, the scale of the bias is the regression's. With the
-    coefficient itself (`adjusted(…, adjust="ancova", variance="classical")`) all numbers are Cinelli & Hazlett's.
+    coefficient itself (`adjusted(…, adjust="ancova", variance="classical")`) all numbers are Cinelli & Hazlett's. With
+    a cohort, how strong the covariates are is measured before it: it has made the arms alike in them, and in nothing
+    else.
 
     Parameters
     ----------
@@ -83,21 +85,16 @@ def robustness(
     require_type(panel, Panel, name="panel", remedy="pass the panel that the estimate was made from")
     _require_numbers(multiples, share, level)
     rows = compared_rows(panel, estimate, covariates=covariates, compares=compares, where=WHERE)
-    groups = _groups(rows, benchmarks)
-    fitted = regression(rows.outcome, rows.trained, rows.design, rows.weight, tuple(groups.values()))
-    if fitted is None or not fitted.residual_ratio > 0:
-        raise MethodError(
-            "the covariates determine who is trained, or leave nothing of the KPI"
-            if fitted is not None or len(rows.outcome) > rows.design.shape[1] + 1
-            else f"{len(rows.outcome)} units for {rows.design.shape[1]} columns",
-            where=WHERE,
-            remedy="leave out covariates that only one arm has, or compare with more units",
-        )
+    before = rows_before(panel, estimate, covariates=covariates, compares=compares, where=WHERE)
+    seen = rows if before is None else before
+    groups = _groups(seen, benchmarks)
+    fitted = _fit(rows, tuple(groups.values()) if before is None else ())
+    strengths = fitted if before is None else _fit(before, tuple(groups.values()))
     found = estimate.contrast({"effect": 1.0})
     made = [
         Benchmark(name, float(trained), float(outcome), len(columns))
         for (name, columns), trained, outcome in zip(
-            groups.items(), fitted.strength_trained, fitted.strength_outcome, strict=True
+            groups.items(), strengths.strength_trained, strengths.strength_outcome, strict=True
         )
     ]
     return Robustness(
@@ -113,8 +110,22 @@ def robustness(
         spread=rows.spread,
         benchmarks=tuple(sorted(made, key=lambda one: -_moves(fitted, one))),
         multiples=tuple(float(one) for one in multiples),
-        notes=_notes(estimate, fitted, rows, benchmarks is None),
+        notes=_notes(estimate, fitted, seen, benchmarks is None, before is not None),
     )
+
+
+def _fit(rows: ComparedRows, groups: tuple[tuple[int, ...], ...]) -> Regression:
+    fitted = regression(rows.outcome, rows.trained, rows.design, rows.weight, groups)
+    n, k = rows.design.shape
+    if fitted is None or not fitted.residual_ratio > 0:
+        raise MethodError(
+            "the covariates determine who is trained, or leave nothing of the KPI"
+            if n > k + 1
+            else f"{n} units for {k} columns",
+            where=WHERE,
+            remedy="leave out covariates that only one arm has, or compare with more units",
+        )
+    return fitted
 
 
 def _moves(fitted: Regression, one: Benchmark) -> float:
@@ -157,8 +168,15 @@ def _require_numbers(multiples: Sequence[float], share: float, level: float) -> 
         )
 
 
-def _notes(estimate: Estimate, fitted: Regression, rows: ComparedRows, by_default: bool) -> tuple[str, ...]:
+def _notes(
+    estimate: Estimate, fitted: Regression, rows: ComparedRows, by_default: bool, before: bool
+) -> tuple[str, ...]:
     notes = []
+    if before and rows.columns:
+        notes.append(
+            "how strong a covariate is was measured before the cohort, among all whom it could choose from, since the "
+            "cohort has made the arms alike in it"
+        )
     apart = abs(fitted.coefficient - estimate.value("effect"))
     if apart > 1e-9 * (abs(fitted.coefficient) + abs(estimate.value("effect"))):
         notes.append(

@@ -140,14 +140,41 @@ def test_weights_and_cohorts_weigh_the_regression() -> None:
     assert found.fitted.coefficient == pytest.approx(estimate.value("effect"), rel=1e-9)
 
 
-def test_a_cohorts_own_columns_are_the_covariates() -> None:
+@pytest.mark.parametrize("kpi", ["none", "mean"])
+def test_a_cohorts_covariates_are_as_strong_as_they_were_before_it(kpi: Any) -> None:
+    from attribution.cohorts.nearest import nearest
     from attribution.cohorts.propensity import propensity
 
     panel = twice(people())
-    cohort = propensity(panel, covariates=["tenure"], baseline=[0], followup=[1], kpi="mean")
-    matched = panel.with_cohort(cohort)
-    found = robustness(at.did(matched, baseline=[0], followup=[1]), matched)
-    assert {one.covariate for one in found.benchmarks} == {"tenure", "sales at baseline"}
+    windows: dict[str, Any] = {"baseline": [0], "followup": [1]}
+    names = ["tenure"] if kpi == "none" else ["tenure", "sales at baseline"]
+    for cohort in (
+        propensity(panel, covariates=["tenure"], kpi=kpi, **windows),
+        nearest(panel, covariates=["tenure"], kpi=kpi, caliper=0.1, **windows),
+    ):
+        on = panel.with_cohort(cohort)
+        estimate = at.did(on, **windows)
+        found = robustness(estimate, on)
+        assert {one.covariate for one in found.benchmarks} == set(names)
+        assert found.compares == "change"
+        # Among all, though the pairs are fewer and the weights have made tenure the same in both arms.
+        columns = np.column_stack([np.ones(N), cohort.columns])
+        before = regression(
+            people()["sales"].to_numpy() - people()["before"].to_numpy(),
+            people()["trained"].to_numpy().astype(float),
+            columns,
+            groups=[[1]],
+        )
+        assert before is not None
+        tenure = next(one for one in found.benchmarks if one.covariate == "tenure")
+        assert tenure.strength_trained == pytest.approx(before.strength_trained[0], rel=1e-9)
+        assert tenure.strength_trained > 0.02
+        assert "before the cohort" in found.notes[0]
+        rows = compared_rows(on, estimate, where="test")
+        within = regression(rows.outcome, rows.trained, rows.design, rows.weight, groups=[[1]])
+        assert within is not None
+        assert found.fitted.residual_ratio == within.residual_ratio
+        assert within.strength_trained[0] < tenure.strength_trained / 4
 
 
 def test_a_group_is_a_yardstick_of_its_own() -> None:
