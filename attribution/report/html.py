@@ -13,6 +13,7 @@ from attribution.report import cohort_tables, pictures, tables
 from attribution.report.cells import Cell, integer
 from attribution.report.claims import Claim
 from attribution.report.compared import Sentence, as_read, compared, declared_table
+from attribution.report.doubt import bounds_table, doubt, doubt_told, values_table
 from attribution.report.format import MINUS, SYMBOLS, capital, declared_money, level_text, percent, plural
 from attribution.report.made import made
 from attribution.report.words import listed, no_money, priced_kpi, primary_kpi, step_unit, unit_noun, units
@@ -74,6 +75,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         projected=pictures.projected(result),
         sensitive=pictures.sensitive(result),
         looked_back=_looked_back(result),
+        unmeasured=_unmeasured(result),
         terms=tables.terms_table(result),
         roi=money,
         no_money=_no_money(result),
@@ -102,6 +104,19 @@ def _made(result: StudyResult) -> dict[str, object]:
         "sizes": cohort_tables.sizes_table(found),
         "dropped": cohort_tables.dropped_table(result, found),
         "lost": cohort_tables.lost_table(result, found),
+    }
+
+
+def _unmeasured(result: StudyResult) -> dict[str, object]:
+    """Return what the page says of what was not measured; nothing where that is no question."""
+    found = doubt(result)
+    if isinstance(found, str):
+        return {}
+    return {
+        "told": doubt_told(result, found),
+        "contours": pictures.contours(result, found),
+        "bounds": bounds_table(result, found),
+        "values": values_table(found),
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attribution.report import cohort_figures, cohort_tables, drawing, event_tables, figures, tables
 from attribution.report.cells import Table
+from attribution.report.doubt import Doubt, bounds_table
 from attribution.report.events import event_rows
 from attribution.report.format import signed
 from attribution.report.made import Made
@@ -208,4 +209,21 @@ def overlapping(made: Made) -> Picture | None:
         "Bars of the propensities, those of the trained upwards and those of the controls downwards, before the cohort "
         "and as it weighs them.",
         heights=(360, 390),
+    )
+
+
+def contours(result: StudyResult, found: Doubt) -> Picture | None:
+    """Return what something unmeasured would leave of the effect, or of the money; None where nothing is to undo."""
+    data, kpi = bounds_table(result, found), primary_kpi(result)
+    if data is None or not found.told:
+        return None
+    money = None if found.money is None or found.money.reason else found.money
+    what = "the net benefit" if money is not None else f"the effect in {kpi.unit}"
+    return _picture(
+        "contours",
+        lambda ax: figures.sensitivity_contours(found.robustness, ax=ax, label=kpi.label, unit=kpi.unit, money=money),
+        data,
+        f"Lines of what would be left of {what}, by how much something unmeasured explains of who was trained (across) "
+        "and of the KPI (upright). A thick line marks 0; dots are as strong as measured covariates.",
+        heights=(420, 440),
     )

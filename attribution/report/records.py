@@ -13,6 +13,7 @@ from attribution.core.flow import ArmCount
 from attribution.design.schema import Assignment, Kpi, Program
 from attribution.finance.costs import CostLine
 from attribution.report.cohort_records import MadeRecord
+from attribution.report.doubt_records import DoubtRecord
 from attribution.report.record import Record
 from attribution.study.manifest import Manifest
 
@@ -300,5 +301,6 @@ class Results(Record):
     events: tuple[EventRecord, ...] = ()
     projection: tuple[ProjectedRecord, ...] = ()
     trends: TrendsRecord = TrendsRecord()
+    unmeasured: DoubtRecord = DoubtRecord()
     declared: DeclaredRecord
     manifest: ManifestRecord

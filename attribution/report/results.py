@@ -14,6 +14,7 @@ from attribution.finance.roi import QUANTITIES
 from attribution.inference.factor import AttributionFactor
 from attribution.report.claims import Claim
 from attribution.report.cohort_results import made_record
+from attribution.report.doubt import doubt_record
 from attribution.report.events import event_rows
 from attribution.report.made import made
 from attribution.report.projection import projection, projects
@@ -73,6 +74,7 @@ def results(result: StudyResult, claim: Claim, previous: dict[str, str] | None) 
         events=_events(result),
         projection=_projection(result),
         trends=_trends(result),
+        unmeasured=doubt_record(result),
         declared=DeclaredRecord(program=design.program, kpi=design.kpi, assignment=design.assignment),
         manifest=ManifestRecord(**asdict(result.manifest), previous=previous),
     )
