@@ -164,8 +164,8 @@ def _said(found: Subjects, links: Links, matched: Bools, ratio: int, replacement
 
 def why_unmatched(found: Subjects, codes: Codes, exact: Sequence[str], within: Bools | None) -> NDArray[np.object_]:
     """Return, for each trained unit, why it would have no match; `within[n]` says who has a control in the caliper."""
-    why = np.full(len(found.inside), "no control left" if within is None else "no control left within the caliper")
-    why = why.astype(object)
+    left = "no control left" if within is None else "no control left within the caliper"
+    why = np.full(len(found.inside), left, dtype=object)
     if within is not None:
         why[~within] = "no control within the caliper"
     if len(exact):

@@ -65,14 +65,22 @@ def metric_of(
         if caliper is None:
             return Metric(points, None, np.inf, None)
     propensity = fit_propensity(found, panel, where)
-    index = propensity.design[found.inside] @ propensity.coefficients
-    scales = {"logit": snapped(index), "propensity": snapped(propensity.probability[found.inside])}
+    scale: Scale = "propensity" if distance == "propensity" else "logit"
+    score = _on(scale, propensity, found)
     if distance != "mahalanobis":
-        points = scales[distance][:, None]
+        points = score[:, None]
     if caliper is None:
         return Metric(points, None, np.inf, propensity)
-    score = scales[caliper_on or ("propensity" if distance == "propensity" else "logit")]
+    if caliper_on is not None and caliper_on != scale:
+        score = _on(caliper_on, propensity, found)
     return Metric(points, score, float(caliper * score.std(ddof=1)), propensity)
+
+
+def _on(scale: Scale, propensity: Propensity, found: Subjects) -> Floats:
+    """Return the subjects' propensity or its logit, those that differ by rounding only made equal."""
+    if scale == "propensity":
+        return snapped(propensity.probability[found.inside])
+    return snapped(propensity.design[found.inside] @ propensity.coefficients)
 
 
 def too_many(error: TooManyPairsError, where: str, instead: str) -> MethodError:

@@ -91,7 +91,7 @@ def nearest(
     score = metric.score
     if score is None and points.at.shape[1] == 1:
         score = points.at[:, 0] if distance in ON_PROPENSITY else snapped(points.at[:, 0])
-    row = None if score is None else row_of_controls(score, found.trained, codes)
+    row = None if score is None else row_of_controls(score, found.trained, codes if len(exact) else None)
     wanted = _Wanted(int(ratio), replacement, codes, tolerance if ties == "all" else None)
     links = _links(found, points, metric, row, _turns(found, metric, propensity, order), wanted)
     return link_cohort(

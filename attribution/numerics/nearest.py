@@ -60,7 +60,7 @@ def snapped(score: Floats) -> Floats:
     >>> snapped(np.array([1.0, 0.5, 1.0 + 1e-15, 0.0])).tolist()
     [1.0, 0.5, 1.0, 0.0]
     """
-    order = np.argsort(score, kind="stable")
+    order = np.argsort(score)
     ordered = score[order]
     new = np.r_[True, np.diff(ordered) > ROUNDING * float(ordered[-1] - ordered[0])]
     found = np.empty_like(score)
@@ -71,7 +71,10 @@ def snapped(score: Floats) -> Floats:
 def row_of_controls(score: Floats, trained: Bools, strata: NDArray[np.integer[Any]] | None = None) -> Row:
     """Return the controls in a row by stratum (codes 0 … S − 1) and score, equal scores in the order of the units."""
     n = len(score)
-    by_score = np.argsort(score, kind="stable")
+    by_score = np.argsort(score)
+    if (np.diff(score[by_score]) == 0).any():
+        # A stable sort takes several times as long, and is only needed here.
+        by_score = np.argsort(score, kind="stable")
     rank = np.empty(n, dtype=np.int64)
     rank[by_score] = np.arange(n)
     codes = np.zeros(n, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
@@ -108,49 +111,40 @@ def greedy(row: Row, trained: Bools, order: Places, *, ratio: int = 1, caliper: 
 
     Source: nearest neighbour matching as in MatchIt 4.7.1, ties included.
     """
-    own = np.flatnonzero(trained)
-    # Lists: a loop over numbers of numpy takes several times as long.
-    below = np.where(row.unit < 0, -np.inf, row.score).tolist()
-    above = row.score.tolist()
-    rank = row.rank[np.maximum(row.unit, 0)].tolist()
+    own = np.flatnonzero(trained)[order]
+    # Lists: a loop over numbers of numpy takes several times as long; in the order in which they are read.
+    below, above = np.where(row.unit < 0, -np.inf, row.score).tolist(), row.score.tolist()
     down, up = list(range(len(below))), list(range(len(below)))
-    values, at = row.value.tolist(), row.at.tolist()
-    low = row.rank[own].tolist()
-    high = list(low)
-    waiting = order.tolist()
+    rank, low = row.rank[np.maximum(row.unit, 0)], row.rank[own]
+    high, value, at = low.copy(), row.value[order], row.at[order]
     limit = min(caliper, np.finfo(float).max)
-    who: list[int] = []
-    whom: list[int] = []
+    waiting = np.arange(len(order))
+    who, whom = [], []
     for _ in range(ratio):
-        served: list[int] = []
-        for one in waiting:
-            left = at[one]
+        taken = []
+        for one, score, left in zip(waiting.tolist(), value[waiting].tolist(), at[waiting].tolist(), strict=True):
             right = left + 1
             while down[left] != left:
                 down[left] = left = down[down[left]]
             while up[right] != right:
                 up[right] = right = up[up[right]]
-            value = values[one]
-            below_by, above_by = value - below[left], above[right] - value
-            if below_by < above_by:
-                taken, distance = left, below_by
-            elif above_by < below_by:
-                taken, distance = right, above_by
+            distance, other = score - below[left], above[right] - score
+            if other < distance:
+                left, distance = right, other
+            elif other == distance and low[one] - rank[left] > rank[right] - high[one]:
+                left = right
+            if distance <= limit:
+                down[left], up[left] = left - 1, left + 1
+                taken.append(left)
             else:
-                taken = left if low[one] - rank[left] <= rank[right] - high[one] else right
-                distance = below_by
-            if distance > limit:
-                continue
-            down[taken], up[taken] = taken - 1, taken + 1
-            served.append(one)
-            who.append(one)
-            whom.append(taken)
-            if rank[taken] < low[one]:
-                low[one] = rank[taken]
-            elif rank[taken] > high[one]:
-                high[one] = rank[taken]
-        waiting = served
-    return in_order(own[np.asarray(who, dtype=np.int64)], row.unit[np.asarray(whom, dtype=np.int64)])
+                taken.append(0)
+        found = np.array(taken, dtype=np.int64)
+        waiting, found = waiting[found > 0], found[found > 0]
+        low[waiting] = np.minimum(low[waiting], rank[found])
+        high[waiting] = np.maximum(high[waiting], rank[found])
+        who.append(own[waiting])
+        whom.append(row.unit[found])
+    return in_order(np.concatenate(who), np.concatenate(whom))
 
 
 def reused(
