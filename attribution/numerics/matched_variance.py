@@ -101,24 +101,25 @@ def estimated_propensity(
     """Return what an estimated propensity takes from the variance of the effect on the trained, and what it adds.
 
     Both `[m, m]`. A logit of `design[n_units, k]` gave `probability[n_units]`; `information[k, k]` is that of its
-    coefficients. What it takes, c'I⁻¹c, has c = Σ_T w ((1 − p) cov(x, y₁ | p) + p cov(x, y₀ | p)), covariances among
-    the nearest of an arm by propensity; what it adds, g'I⁻¹g, has g = Σ_T w (1 − p) x (y₁ − y₀(x) − τ), with y₀(x) by
-    the control nearest in the covariates. Columns are the influence by weight, so that sums are over the trained.
+    coefficients. What it takes, c'I⁻¹c, has c = Σ_T w ((1 − p) x (y₁ − y₀(p) − τ) + p cov(x, y₀ | p)), y₀(p) being the
+    match and the covariance that of the nearest controls by propensity; what it adds, g'I⁻¹g, has g = Σ_T w (1 − p) x
+    (y₁ − y₀(x) − τ), with y₀(x) by the control nearest in the covariates. Where y₀ plays no part, in the change of the
+    trained, both are the same.
 
     Source: Abadie & Imbens (2016), Matching on the estimated propensity score, Econometrica 84, theorem 2, section 4.
     """
     trained, control = found.trained, np.flatnonzero(found.used > 0)
     weight = np.bincount(found.link_trained, weights=found.flow, minlength=len(found.used))[trained]
     score = probability[trained]
-    leave = (weight * (1 - score))[:, None]
-    own = _covariance(design, found.unit, score, trained, probability, neighbours)
-    theirs = -_covariance(design, found.unit, score, control, probability, neighbours)
-    takes = (leave[:, :, None] * own).sum(axis=0) + ((weight * score)[:, None, None] * theirs).sum(axis=0)
+    leave = design[trained] * (1 - score)[:, None]
+    # Minus a control's influence by weight is its outcome.
+    within = -_covariance(design, found.unit, score, control, probability, neighbours)
+    takes = leave.T @ found.rows + ((weight * score)[:, None, None] * within).sum(axis=0)
     columns = design[:, np.ptp(design[np.append(trained, control)], axis=0) > 0]
     match = control[
         nearest(whitened(columns[control], columns[control]), whitened(columns[trained], columns[control]), 1)[:, 0]
     ]
-    adds = (leave * design[trained]).T @ (found.unit[trained] + found.unit[match])
+    adds = (leave * weight[:, None]).T @ (found.unit[trained] + found.unit[match])
     return np.asarray(takes.T @ np.linalg.solve(information, takes)), np.asarray(
         adds.T @ np.linalg.solve(information, adds)
     )
@@ -138,7 +139,7 @@ def between(rows: Floats, one: Codes, other: Codes) -> Floats:
 def _covariance(
     design: Floats, unit: Floats, at: Floats, arm: NDArray[np.int64], probability: Floats, neighbours: int
 ) -> Floats:
-    """Return the covariance `[n, k, m]` of columns and outcomes among the nearest of an arm, at each propensity."""
+    """Return the covariance `[n, k, m]` of columns with others among the nearest of an arm, at each propensity."""
     size = min(neighbours, len(arm))
     if size < 2:
         return np.zeros((len(at), design.shape[1], unit.shape[1]))

@@ -95,15 +95,26 @@ def test_what_an_estimated_propensity_takes_and_adds(matched: dict[str, Floats])
     c, g = np.zeros((2, 2)), np.zeros((2, 2))
     for unit in range(9):
         p = probability[unit]
-        for arm, factor in ((np.arange(9), 1 - p), (controls, p)):
-            near = arm[np.argsort(np.abs(probability[arm] - p), kind="stable")[:2]]
-            x, z = design[near] - design[near].mean(axis=0), y[near] - y[near].mean(axis=0)
-            c += weight[unit] / total * factor * x.T @ z
+        mean = y[matched["control"][matched["trained"] == unit]].mean(axis=0)  # type: ignore[index]
+        c += weight[unit] / total * (1 - p) * np.outer(design[unit], y[unit] - mean - matched["effect"])
+        near = controls[np.argsort(np.abs(probability[controls] - p), kind="stable")[:2]]
+        x, z = design[near] - design[near].mean(axis=0), y[near] - y[near].mean(axis=0)
+        c += weight[unit] / total * p * x.T @ z
         like = controls[np.argmin(np.abs(design[controls, 1] - design[unit, 1]))]
         g += weight[unit] / total * (1 - p) * np.outer(design[unit], y[unit] - y[like] - matched["effect"])
     inverse = np.linalg.inv(information)
     assert takes == pytest.approx(c.T @ inverse @ c, rel=1e-8)
     assert adds == pytest.approx(g.T @ inverse @ g, rel=1e-8)
+
+
+def test_the_change_of_the_trained_does_not_see_the_propensity(matched: dict[str, Floats]) -> None:
+    rng = np.random.default_rng(8)
+    design, probability = np.column_stack([np.ones(17), rng.normal(0, 1, 17)]), rng.uniform(0.2, 0.8, 17)
+    influence = np.where(np.arange(17)[:, None] < 9, matched["influence"], 0.0)
+    found = reuse(influence, matched["trained"], matched["control"], matched["flow"])  # type: ignore[arg-type]
+    takes, adds = estimated_propensity(found, design, probability, np.eye(2))
+    assert takes == pytest.approx(adds, rel=1e-12)
+    assert own_spread(found, design) == pytest.approx(0.0, abs=1e-30)
 
 
 def test_what_one_clustering_adds_to_another() -> None:
