@@ -127,9 +127,13 @@ def bounds_table(result: StudyResult, found: Doubt) -> Table | None:
                 _share(float(row["strength_trained"]), f"{base}.strength_trained"),
                 _share(float(row["strength_outcome"]), f"{base}.strength_outcome"),
                 numeric(fixed(float(row["effect"]), decimals), f"{base}.effect"),
-                numeric(fixed(float(row["low"]), decimals), f"{base}.conf_low"),
-                numeric(fixed(float(row["high"]), decimals), f"{base}.conf_high"),
             ]
+            if row["strength_outcome"] < 1:
+                cells.append(numeric(fixed(float(row["low"]), decimals), f"{base}.conf_low"))
+                cells.append(numeric(fixed(float(row["high"]), decimals), f"{base}.conf_high"))
+            else:
+                # What explains all that is left of the KPI leaves nothing to chance.
+                cells += [Cell("–"), Cell("–")]
             rows.append((Cell(f"{times:g} × {shown_name(result, benchmark.covariate)}", kind="head"), *cells))
     names = ("as strong as", "of training", "of the KPI", "effect", "from", "to")
     caption = f"What something unmeasured would leave of the effect, with its {level_text(one.level)} interval"

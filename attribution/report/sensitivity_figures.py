@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,9 @@ _COMPACT = 450
 
 _GRID = 121
 """Points of the grid along each axis."""
+
+_CLEAR = 0.07
+"""The part of the upright axis that a name takes."""
 
 _OTHERS = 2
 """Covariates shown beside the strongest one."""
@@ -74,9 +78,11 @@ def sensitivity_contours(
     if money is not None:
         left = money.roi.plan.attributed(left) - money.roi.total_cost.estimate
     _lines(ax, across, up, left, money)
-    for point in _apart(points, right, top):
+    for point in _labelled(points, right, top):
         face = INK if point.strong else PAGE
         ax.plot(point.across, point.up, "o", markersize=7, color=INK, mfc=face, mew=1.5, clip_on=False, zorder=4)
+        if not point.label:
+            continue
         end = point.across > 0.7 * right
         ax.annotate(
             point.label,
@@ -115,13 +121,16 @@ def sensitivity_contours(
     return drawing.titled(ax, f"{label or robustness.outcome}: {_story(robustness, money)}")
 
 
+@dataclass(frozen=True, slots=True)
 class _Point:
-    """One dot: an influence as strong as a measured covariate, and its name."""
+    """One dot: an influence so many times as strong as a measured covariate; `label` is empty where none fits."""
 
-    __slots__ = ("across", "label", "strong", "up")
-
-    def __init__(self, across: float, up: float, label: str, strong: bool) -> None:
-        self.across, self.up, self.label, self.strong = across, up, label, strong
+    across: float
+    up: float
+    times: float
+    covariate: str
+    strong: bool
+    label: str = ""
 
 
 def _points(robustness: Robustness, compact: bool) -> list[_Point]:
@@ -130,20 +139,32 @@ def _points(robustness: Robustness, compact: bool) -> list[_Point]:
         for times in robustness.multiples if place == 0 else (1.0,):
             across, up = _strength(one, times)
             if math.isfinite(across):
-                found.append(_Point(across, up, f"{times:g} × {one.covariate}", place == 0))
+                found.append(_Point(across, up, times, one.covariate, place == 0))
     return found
 
 
-def _apart(points: list[_Point], right: float, top: float) -> list[_Point]:
-    """Return the dots inside the axes, without those of other covariates whose names would not stand clear."""
-    shown: list[_Point] = []
-    for point in points:
-        if not (point.across <= right and point.up <= top):
-            continue
-        clear = all(abs(point.up - other.up) > 0.07 * top for other in shown) and point.up > 0.03 * top
-        if point.strong or clear:
-            shown.append(point)
-    return shown
+def _labelled(points: list[_Point], right: float, top: float) -> list[_Point]:
+    """Return the dots inside the axes with their names: one for those of the strongest covariate that lie close.
+
+    A dot of another covariate whose name would not stand clear is left out.
+    """
+    inside = [point for point in points if point.across <= right and point.up <= top]
+    # Names from the top down: each takes in the dots beneath it that have no room for one of their own.
+    groups: list[list[_Point]] = []
+    for point in sorted((one for one in inside if one.strong), key=lambda one: -one.times):
+        if groups and abs(groups[-1][0].up - point.up) <= _CLEAR * top:
+            groups[-1].append(point)
+        else:
+            groups.append([point])
+    named: list[_Point] = []
+    for first, *others in groups:
+        times = ", ".join(f"{one.times:g}" for one in (*reversed(others), first))
+        named += [replace(first, label=f"{times} × {first.covariate}"), *others]
+    for point in inside:
+        clear = all(abs(point.up - other.up) > _CLEAR * top for other in named) and point.up > 0.03 * top
+        if not point.strong and clear:
+            named.append(replace(point, label=f"{point.times:g} × {point.covariate}"))
+    return named
 
 
 def _strength(one: Benchmark, times: float) -> tuple[float, float]:

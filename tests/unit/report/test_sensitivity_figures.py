@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import matplotlib
@@ -108,10 +109,19 @@ def test_dots_are_the_bounds_of_the_strongest() -> None:
     ax = figures.sensitivity_contours(found)
     rows = found.bounds()
     strongest = rows[rows["covariate"] == found.benchmarks[0].covariate]
-    assert dots(ax, INK) == strongest[["strength_trained", "strength_outcome"]].apply(tuple, axis=1).tolist()
+    assert sorted(dots(ax, INK)) == strongest[["strength_trained", "strength_outcome"]].apply(tuple, axis=1).tolist()
     assert len(dots(ax, PAGE)) <= 1
     right, top = ax.get_xlim()[1], ax.get_ylim()[1]
     assert all(across <= right and up <= top for across, up in dots(ax, INK))
+
+
+def test_dots_too_close_for_a_name_each_share_one() -> None:
+    found, _ = study()
+    weak = replace(found.benchmarks[0], strength_trained=1e-3, strength_outcome=1e-3)
+    ax = figures.sensitivity_contours(replace(found, benchmarks=(weak,)))
+    assert len(dots(ax, INK)) == 3
+    names = [text.get_text() for text in ax.texts if f"× {weak.covariate}" in text.get_text()]
+    assert names == [f"1, 2, 3 × {weak.covariate}"]
 
 
 def test_without_a_yardstick_it_says_the_share() -> None:
@@ -138,8 +148,6 @@ def test_on_a_narrow_page_the_upright_axis_is_in_the_note() -> None:
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    from dataclasses import replace
-
     found, money = study()
     with pytest.raises(MethodError, match="the effect is 0"):
         figures.sensitivity_contours(replace(found, effect=0.0))
@@ -148,8 +156,6 @@ def test_what_cannot_be_drawn_is_refused() -> None:
 
 
 def test_what_does_not_pay_says_so() -> None:
-    from dataclasses import replace
-
     found, money = study()
     ax = figures.sensitivity_contours(found, money=replace(money, reason="the ROI is not above zero as it stands"))
     assert "not above zero" in ax.get_label()
