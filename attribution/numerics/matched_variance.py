@@ -154,17 +154,35 @@ def nearest(points: Floats, at: Floats, size: int, *, itself: bool = True) -> ND
 
     Among equally near ones any may stand, the same in every run.
     """
+    if points.shape[1] == 1:
+        return _along(points[:, 0], at[:, 0], size, itself=itself)
     from scipy.spatial import cKDTree
 
     tree = cKDTree(points)
     if itself:
-        _, found = tree.query(at, k=[*range(1, size + 1)])
-        return np.asarray(found, dtype=np.int64)
-    _, found = tree.query(at, k=[*range(1, size + 2)])
+        return np.asarray(tree.query(at, k=[*range(1, size + 1)])[1], dtype=np.int64)
+    found = np.asarray(tree.query(at, k=[*range(1, size + 2)])[1], dtype=np.int64)
     own = found == np.arange(len(at))[:, None]
     # Where units stand at one place, the unit itself may be missing among its nearest: then the last is left out.
     own[~own.any(axis=1), -1] = True
-    return np.asarray(found[~own].reshape(len(at), size), dtype=np.int64)
+    return np.asarray(found[~own].reshape(len(at), size))
+
+
+def _along(points: Floats, at: Floats, size: int, *, itself: bool) -> NDArray[np.int64]:
+    """Return the nearest on a line: they are among the `size` on either side, however many are alike."""
+    order = np.argsort(points, kind="stable")
+    line = points[order]
+    if itself:
+        place = np.searchsorted(line, at)[:, None] + np.arange(-size, size)
+    else:
+        rank = np.empty(len(points), dtype=np.int64)
+        rank[order] = np.arange(len(points))
+        place = rank[:, None] + np.append(np.arange(-size, 0), np.arange(1, size + 1))
+    inside = (place >= 0) & (place < len(line))
+    place = np.clip(place, 0, len(line) - 1)
+    distance = np.where(inside, np.abs(line[place] - at[:, None]), np.inf)
+    best = np.argsort(distance, axis=1, kind="stable")[:, :size]
+    return np.asarray(order[np.take_along_axis(place, best, axis=1)])
 
 
 def whitened(points: Floats, among: Floats) -> Floats:

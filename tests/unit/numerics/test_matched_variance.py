@@ -136,6 +136,17 @@ def test_no_unit_is_its_own_neighbour_even_where_many_are_alike() -> None:
     assert (points[found, 0] == points).all()
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_the_nearest_are_those_of_a_full_table_of_distances(width: int) -> None:
+    rng = np.random.default_rng(6)
+    points, at = rng.normal(0, 1, (40, width)), rng.normal(0, 1.5, (25, width))
+    table = np.square(at[:, None] - points[None]).sum(axis=2)
+    assert (np.sort(nearest(points, at, 3), axis=1) == np.sort(np.argsort(table, axis=1)[:, :3], axis=1)).all()
+    own = np.square(points[:, None] - points[None]).sum(axis=2) + np.diag(np.full(40, np.inf))
+    found = nearest(points, points, 3, itself=False)
+    assert (np.sort(found, axis=1) == np.sort(np.argsort(own, axis=1)[:, :3], axis=1)).all()
+
+
 def test_white_points_are_uncorrelated_and_constants_fall_out() -> None:
     rng = np.random.default_rng(2)
     points = np.column_stack([rng.normal(0, 3, 50), np.full(50, 7.0), rng.normal(0, 1, 50)])
