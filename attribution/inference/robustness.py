@@ -117,7 +117,7 @@ def robustness(
 def _fit(rows: ComparedRows, groups: tuple[tuple[int, ...], ...]) -> Regression:
     fitted = regression(rows.outcome, rows.trained, rows.design, rows.weight, groups)
     n, k = rows.design.shape
-    if fitted is None or not fitted.residual_ratio > 0:
+    if fitted is None or not fitted.residual_ratio > 0 or not rows.spread > 0:
         raise MethodError(
             "the covariates determine who is trained, or leave nothing of the KPI"
             if n > k + 1
