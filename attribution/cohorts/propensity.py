@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from attribution.cohorts.score import fit_score
 from attribution.cohorts.subjects import Kpi, Missing, Subjects, cohort_of, subjects
 from attribution.core.cohort import Cohort, Estimand
+from attribution.core.covariates import dependence
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.numerics.index_weights import PropensityWeights
@@ -188,6 +189,16 @@ def _kept(found: Subjects, rows: Bools, keep: tuple[float, float]) -> Subjects:
             f"{names}",
             where="keep",
             remedy="leave these covariates out, merge levels, or widen the range",
+        )
+    columns = found.columns[rows]
+    follows = dependence(np.column_stack([np.ones(len(columns)), columns]), ("intercept", *found.labels))
+    if follows is not None:
+        worst, others = follows
+        raise MethodError(
+            f"among the {len(columns):,} units with a propensity from {keep[0]:g} to {keep[1]:g} {worst!r} follows "
+            f"from {', '.join(map(repr, others))}",
+            where="keep",
+            remedy=f"leave {worst!r} out, or widen the range",
         )
     return replace(
         found,

@@ -190,21 +190,32 @@ def _require_independent(rows: Floats, labels: tuple[str, ...]) -> None:
             where="covariates",
             remedy="leave covariates out, or merge levels of a category",
         )
+    found = dependence(rows, labels)
+    if found is None:
+        return
+    worst, others = found
+    raise DataError(
+        f"column {worst!r} is a linear combination of {_listed(others)}",
+        where=f"covariate {worst!r}",
+        remedy=f"leave it out, or {others[-1]!r}" if others else "leave it out",
+    )
+
+
+def dependence(rows: Floats, labels: tuple[str, ...]) -> tuple[str, list[str]] | None:
+    """Return the first column of a design that follows from those before it, and these; None where there is none.
+
+    `rows[n, k]` has the intercept first, and no other column that is constant.
+    """
     centred = rows[:, 1:] - rows[:, 1:].mean(axis=0)
     size = np.sqrt((centred**2).sum(axis=0))
     scaled = centred / size
     left = np.abs(np.diag(np.asarray(np.linalg.qr(scaled, mode="r"))))
     dependent = np.flatnonzero(left < DEPENDENT)
     if not len(dependent):
-        return
+        return None
     worst = int(dependent[0])
     weights = np.linalg.lstsq(scaled[:, :worst], scaled[:, worst], rcond=None)[0]
-    others = [labels[1 + place] for place in np.flatnonzero(np.abs(weights) > 1e-6)]
-    raise DataError(
-        f"column {labels[1 + worst]!r} is a linear combination of {_listed(others)}",
-        where=f"covariate {labels[1 + worst]!r}",
-        remedy=f"leave it out, or {others[-1]!r}" if others else "leave it out",
-    )
+    return labels[1 + worst], [labels[1 + place] for place in np.flatnonzero(np.abs(weights) > 1e-6)]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -190,6 +190,16 @@ def test_a_range_that_leaves_nobody_is_refused() -> None:
     refused(build(frame), "nothing varies in 'tenure'", keep=(0.3, 0.6))
 
 
+def test_a_range_in_which_a_covariate_follows_from_others_is_refused_by_its_name() -> None:
+    frame = people(lean=3.0)
+    # Only those who are all but sure to be trained have years that are not their tenure.
+    frame["years"] = frame["tenure"] + (frame["age"] > 1.2) * np.arange(len(frame)) % 5
+    names = [*NAMES, "years"]
+    with pytest.raises(MethodError, match="'years' follows from 'tenure'") as caught:
+        propensity(build(frame, names), covariates=names, keep=(0.3, 0.6))
+    assert "leave 'years' out, or widen the range" in str(caught.value)
+
+
 def test_covariates_that_say_the_same_or_nothing_are_named() -> None:
     frame = people().assign(years=lambda rows: 2 * rows["age"] + 1, one=1.0)
     for names, part in ((["age", "years"], "'years'"), (["age", "one"], "'one'")):
