@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 ON_UNITS = ("classical", "HC0", "HC1", "HC2", "HC3")
 BY_SET = ("CR0", "CR1", "CR1S")
 TWO_WAY = "two_way"
+UNDEFINED = "its variance is undefined"
 CROSSED = "matched sets cross assignment clusters, and no draw of either keeps the other whole"
 
 
@@ -115,6 +116,9 @@ def _one_way(
         notes = (*notes, f"{cells.n_strata} strata are taken as fixed: their weights are found again in every draw")
         layers, single = _single_set(layers, sums, strata, names)
         notes = (*notes, *single)
+    if np.isnan(layers.covariance).any() and not found.lone(code) and not any(UNDEFINED in note for note in notes):
+        drawn = "matched sets" if cells.n_strata or names == (SETS,) else "clusters"
+        notes = (*notes, f"without one of the {drawn} the adjusted effect does not exist: {UNDEFINED}")
     return replace(
         estimate,
         influence=found.spread(by_unit),

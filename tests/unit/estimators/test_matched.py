@@ -11,6 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 import attribution as at
+from attribution.checks.clusters import standard_error
+from attribution.checks.evidence import Evidence
 from attribution.cohorts.exact import exact
 from attribution.cohorts.nearest import nearest
 from attribution.core.cohort import Cohort, Matches
@@ -124,6 +126,28 @@ def test_a_single_stratum_with_one_unit_of_an_arm_has_a_layer_of_one_degree() ->
     assert found.covariance[layer, 0, 0] == pytest.approx(deviation**2, rel=1e-10)
     assert found.stratum_df[layer] == 1.0
     assert any("all that tells its noise" in note for note in found.notes)
+
+
+def test_a_set_that_alone_tells_a_covariate_leaves_no_variance_and_says_so() -> None:
+    rng = np.random.default_rng(3)
+    grade = np.repeat(["a", "b", "c"], 12)
+    trained = np.tile([1, 0, 0], 12)
+    # Two strata have a single trained unit each; the controls of one are the only ones abroad.
+    grade[30:33], grade[33:] = "d", "e"
+    abroad = (grade == "e").astype(float)
+    frame = pd.DataFrame(
+        {"id": range(36), "kpi": rng.normal(size=36), "trained": trained, "grade": grade, "abroad": abroad}
+    )
+    panel = at.Panel.from_frame(
+        frame, unit="id", outcome="kpi", trained="trained", covariates=["grade", "abroad"], kind="cross_section"
+    )
+    found = adjusted(panel.with_cohort(exact(panel, covariates=["grade"])), covariates=["abroad"])
+    assert np.isnan(found.std_error("effect"))
+    said = "without one of the matched sets the adjusted effect does not exist: its variance is undefined"
+    assert said in found.notes
+    finding = standard_error(Evidence(panel=panel, estimate=found))
+    assert (finding.status, said in finding.message) == ("fail", True)
+    assert "adjust for less than abroad" in finding.remedy
 
 
 def sites(n: int = 160, count: int = 20) -> Floats:
