@@ -15,7 +15,7 @@ from attribution.core.panel import Panel
 from attribution.diagnostics.comparison import Comparison, Variable, comparison, is_interaction, variables
 from attribution.diagnostics.weights import ArmWeights, arm_weights
 from attribution.errors import MethodError
-from attribution.numerics.balance import Contrast, Denominator, contrast, denominator
+from attribution.numerics.balance import Contrast, Denominator, contrasts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,33 +191,26 @@ def balance(
     arms = comparison(panel, cohort, baseline=baseline, followup=followup)
     shown = variables(arms, covariates, baseline)
     which = DENOMINATORS.get(arms.estimand, "trained") if arms.cohort is not None else "trained"
+    # The trained first, so that each arm is one piece of every column.
+    order = np.concatenate([np.flatnonzero(arms.arm(code)) for code in (TRAINED, CONTROL)])
     used = () if arms.cohort is None or covariates is not None else arms.cohort.covariates
     return Balance(
         method="" if arms.cohort is None else arms.cohort.method,
         estimand=arms.estimand,
         denominator=which,
-        rows=tuple(_row(arms, one, which) for one in shown),
+        rows=tuple(_row(arms, order, one, which) for one in shown),
         trained=arm_weights(arms, TRAINED),
         control=arm_weights(arms, CONTROL),
         unshown=tuple(name for name in used if is_interaction(panel, name)),
     )
 
 
-def _row(arms: Comparison, variable: Variable, which: Denominator) -> BalanceRow:
-    known = arms.candidates & ~np.isnan(variable.values)
-    values, trained = variable.values[known], arms.code[known] == TRAINED
-    before, after = arms.before[known], arms.after[known]
-    if trained.all() or not trained.any():
-        nothing = contrast(values, trained, np.zeros(len(values)), float("nan"))
-        return BalanceRow(
-            variable.name, variable.kind, float("nan"), nothing, nothing, int((~known & arms.candidates).sum())
-        )
-    deviation = denominator(values, trained, before, after, which)
-    return BalanceRow(
-        variable.name,
-        variable.kind,
-        deviation,
-        contrast(values, trained, before, deviation),
-        contrast(values, trained, after, deviation),
-        int((~known & arms.candidates).sum()),
-    )
+def _row(arms: Comparison, order: NDArray[np.intp], variable: Variable, which: Denominator) -> BalanceRow:
+    values = variable.values[order]
+    known = ~np.isnan(values)
+    missing = len(known) - int(np.count_nonzero(known))
+    if missing:
+        order, values = order[known], values[known]
+    split = int(np.count_nonzero(arms.code[order] == TRAINED))
+    deviation, before, after = contrasts(values, split, arms.before[order], arms.after[order], which)
+    return BalanceRow(variable.name, variable.kind, deviation, before, after, missing)

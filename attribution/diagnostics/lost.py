@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attribution.core.arms import TRAINED
 from attribution.core.cohort import Cohort, Dropped
 from attribution.core.panel import Panel
-from attribution.diagnostics.comparison import comparison, variables
+from attribution.diagnostics.comparison import Variable, comparison, variables
 from attribution.errors import MethodError
 from attribution.numerics.balance import is_binary, spread
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +117,26 @@ def lost(
     reasons = tuple(one for one in arms.cohort.dropped if one.arm == "trained")
     rows: tuple[LostRow, ...] = ()
     if gone.any():
-        weight = panel.units.weight
-        found = []
-        for variable in variables(arms, covariates, baseline):
-            values, known = variable.values, ~np.isnan(variable.values)
-            means = []
-            for arm in (trained & ~gone & known, gone & known):
-                total = weight[arm].sum()
-                means.append(float(weight[arm] @ values[arm] / total) if total > 0 else float("nan"))
-            everybody = trained & known
-            binary = is_binary(values[everybody])
-            deviation = float(np.sqrt(spread(values[everybody], weight[everybody], binary=binary)))
-            smd = (means[1] - means[0]) / deviation if deviation > 0 else float("nan")
-            found.append(LostRow(variable.name, means[0], means[1], smd, int((gone & ~known).sum())))
+        # Those kept first, so that both are one piece of every column.
+        order = np.concatenate([np.flatnonzero(trained & ~gone), np.flatnonzero(gone)])
+        split, weight = int((trained & ~gone).sum()), panel.units.weight[order]
+        found = [_row(one, order, split, weight) for one in variables(arms, covariates, baseline)]
         rows = tuple(found)
     return Lost(arms.cohort.method, int((trained & ~gone).sum()), int(gone.sum()), reasons, rows)
+
+
+def _row(variable: Variable, order: NDArray[np.intp], split: int, weight: Floats) -> LostRow:
+    values = variable.values[order]
+    known = ~np.isnan(values)
+    kept, lost = (
+        _mean(values[part][known[part]], weight[part][known[part]]) for part in (slice(split), slice(split, None))
+    )
+    everybody, own = values[known], weight[known]
+    deviation = float(np.sqrt(spread(everybody, own, binary=is_binary(everybody))))
+    smd = (lost - kept) / deviation if deviation > 0 else float("nan")
+    return LostRow(variable.name, kept, lost, smd, int(np.count_nonzero(~known[split:])))
+
+
+def _mean(values: Floats, weight: Floats) -> float:
+    total = float(weight.sum())
+    return float((weight * values).sum()) / total if total > 0 else float("nan")

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Denominator = Literal["trained", "pooled", "weighted"]
 """Whose standard deviation a difference is measured in: the trained's, the root of the mean of both arms' variances, or
 that of all units under the cohort's weights."""
@@ -45,52 +44,71 @@ def spread(values: Floats, weights: Floats, *, binary: bool) -> float:
 
     Source: cobalt (Greifer), `col_w_sd`; the same as that of `stats::cov.wt`.
     """
-    total = weights.sum()
+    total = float(weights.sum())
     if np.count_nonzero(weights) < 2:
         return float("nan")
-    mean = weights @ values / total
-    square = float(weights @ (values - mean) ** 2)
-    return square / total if binary else square / float(total - weights @ weights / total)
+    away = values - _mean(values, weights, total)
+    away *= away
+    away *= weights
+    square = float(away.sum())
+    return square / total if binary else square / (total - float((weights * weights).sum()) / total)
 
 
-def denominator(values: Floats, trained: Bools, weights: Floats, after: Floats, which: Denominator) -> float:
-    """Return the standard deviation that differences of one variable are measured in, before and after a cohort alike.
+def _mean(values: Floats, weights: Floats, total: float) -> float:
+    # A product and a sum: a threaded dot of long vectors waits for cores that others use.
+    return float((weights * values).sum()) / total
 
-    `weights` are the units' own, `after` those with the cohort. Where it is 0, that of all units takes its place.
+
+def contrasts(
+    values: Floats, split: int, before: Floats, after: Floats, which: Denominator
+) -> tuple[float, Contrast, Contrast]:
+    """Return the deviation that differences of one variable are measured in, and how far apart the arms are.
+
+    The trained are `values[:split]`, the controls the rest; `before` are the units' own weights, `after` those with the
+    cohort. Where the deviation is 0, that of all units takes its place.
 
     Source: cobalt (Greifer), `s.d.denom`: "treated" for the ATT, "pooled" for the ATE, "weighted" for the ATO.
     """
+    if not 0 < split < len(values):
+        return float("nan"), _NOTHING, _NOTHING
     binary = is_binary(values)
+    variances = [spread(values[arm], before[arm], binary=binary) for arm in _arms(split)]
+    everybody = spread(values, before, binary=binary)
+    variance = variances[0]
     if which == "weighted":
         variance = spread(values, after, binary=binary)
     elif which == "pooled":
-        variance = sum(spread(values[arm], weights[arm], binary=binary) for arm in (trained, ~trained)) / 2
-    else:
-        variance = spread(values[trained], weights[trained], binary=binary)
-    everybody = spread(values, weights, binary=binary)
-    if not variance > 1e-16 * everybody:
-        variance = everybody
-    return float(np.sqrt(variance))
+        variance = sum(variances) / 2
+    deviation = float(np.sqrt(variance if variance > 1e-16 * everybody else everybody))
+    order = None if binary else np.argsort(values, kind="stable")
+    first, second = (_contrast(values, split, one, deviation, order) for one in (before, after))
+    return deviation, first, second
 
 
-def contrast(values: Floats, trained: Bools, weights: Floats, deviation: float) -> Contrast:
-    """Return how far apart one variable is in the trained and the controls, in standard deviations `deviation`."""
-    arms = [(values[arm], weights[arm]) for arm in (trained, ~trained)]
-    if not all(weight.sum() > 0 for _, weight in arms):
-        return Contrast(*[float("nan")] * 7)
-    first, second = (float(weight @ column / weight.sum()) for column, weight in arms)
-    binary = is_binary(values)
+_NOTHING = Contrast(*[float("nan")] * 7)
+
+
+def _arms(split: int) -> tuple[slice, slice]:
+    return slice(None, split), slice(split, None)
+
+
+def _contrast(
+    values: Floats, split: int, weights: Floats, deviation: float, order: NDArray[np.intp] | None
+) -> Contrast:
+    arms = [(values[arm], weights[arm], float(weights[arm].sum())) for arm in _arms(split)]
+    if not all(total > 0 for _, _, total in arms):
+        return _NOTHING
+    first, second = (_mean(*arm) for arm in arms)
     # Where nothing varies there is nothing to be apart in.
     smd = (first - second) / deviation if deviation > 0 else (float("nan") if first != second else 0.0)
-    ks, ecdf = _distribution(values, trained, weights)
-    return Contrast(first, second, smd, _ratio(arms, binary), _cox(first, second, values), ks, ecdf)
-
-
-def _ratio(arms: list[tuple[Floats, Floats]], binary: bool) -> float:
-    if binary:
-        return float("nan")
-    above, below = (spread(column, weight, binary=False) for column, weight in arms)
-    return above / below if below > 0 else float("nan")
+    if order is None:
+        width = float(np.ptp(values))
+        apart = abs(first - second) / width if width else 0.0
+        return Contrast(first, second, smd, float("nan"), _cox(first, second, values), apart, apart)
+    above, below = (spread(column, weight, binary=False) for column, weight, _ in arms)
+    ratio = above / below if below > 0 else float("nan")
+    ks, ecdf = _distribution(values, split, weights, order)
+    return Contrast(first, second, smd, ratio, float("nan"), ks, ecdf)
 
 
 def _cox(first: float, second: float, values: Floats) -> float:
@@ -100,20 +118,17 @@ def _cox(first: float, second: float, values: Floats) -> float:
     return float((np.log(first / (1 - first)) - np.log(second / (1 - second))) / 1.65)
 
 
-def _distribution(values: Floats, trained: Bools, weights: Floats) -> tuple[float, float]:
+def _distribution(values: Floats, split: int, weights: Floats, order: NDArray[np.intp]) -> tuple[float, float]:
     """Return the largest and the mean distance of the arms' distribution functions, over the values that occur.
 
     Values of units without weight occur too, so that the mean before and after is over the same values.
 
     Source: MatchIt (Ho, Imai, King & Stuart; Greifer), eCDF statistics of `summary.matchit`.
     """
-    signed = np.where(trained, weights / weights[trained].sum(), -weights / weights[~trained].sum())
-    if is_binary(values):
-        apart = abs(float(signed[values == values.max()].sum()))
-        return apart, apart
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    last = np.append(np.diff(ordered) != 0, True)
+    signed = weights.copy()
+    signed[:split] /= weights[:split].sum()
+    signed[split:] /= -weights[split:].sum()
+    last = np.append(np.diff(values[order]) != 0, True)
     distance = np.abs(np.cumsum(signed[order]))[last]
     return float(distance.max()), float(distance.mean())
 
