@@ -165,10 +165,11 @@ def _said(found: Subjects, links: Links, matched: Bools, ratio: int, replacement
 def why_unmatched(found: Subjects, codes: Codes, exact: Sequence[str], within: Bools | None) -> NDArray[np.object_]:
     """Return, for each trained unit, why it would have no match; `within[n]` says who has a control in the caliper."""
     left = "no control left" if within is None else "no control left within the caliper"
-    why = np.full(len(found.inside), left, dtype=object)
+    why = np.empty(len(found.inside), dtype=object)
+    why[:] = left  # np.full would make as many texts
     if within is not None:
-        why[~within] = "no control within the caliper"
+        why[found.trained & ~within] = "no control within the caliper"
     if len(exact):
         held = np.bincount(codes[~found.trained], minlength=int(codes.max()) + 1) > 0
-        why[~held[codes]] = f"no control with the same {listed(exact)}"
+        why[found.trained & ~held[codes]] = f"no control with the same {listed(exact)}"
     return why

@@ -86,8 +86,8 @@ def orthonormal_basis(design: Floats, weight: Floats) -> tuple[Floats, Floats]:
     # Columns of equal size: a pivot far below them is what is left of a column after those before it.
     if np.abs(np.diag(triangle)).min() <= np.sqrt(SINGULAR) * np.abs(np.diag(triangle)).max() / 100:
         raise FitError("singular")
-    basis = np.linalg.inv(triangle) / size[:, None]
-    return np.asarray(np.linalg.solve(triangle.T, scaled.T).T), basis
+    inverse = np.linalg.inv(triangle)
+    return np.asarray(scaled @ inverse), inverse / size[:, None]
 
 
 def products(design: Floats, weights: Floats) -> Floats:
