@@ -15,7 +15,7 @@ help:
 	@echo "make test-all        the browser, an environment without extras, and the oldest versions that are allowed"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make format          let ruff mend layout and imports"
-	@echo "make bench           time the share beside the bare numpy floor, and the estimators beside other packages"
+	@echo "make bench           time the share, matching and weighting beside bare numpy floors, and all beside other packages"
 	@echo "make bench-peers     the environment of those other packages, $(VENV)-peers (1 GB)"
 	@echo "make coverage-study  simulate the coverage of the intervals, the full grid"
 	@echo "make clean           remove $(VENV), builds and caches; reports in runs/ stay"
@@ -84,10 +84,10 @@ format: install-test
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-# The second script says so and stops where the environment of bench-peers is missing. Both run, whatever the first finds.
+# A script that needs the environment of bench-peers says so and stops where it is missing. All run, whatever the first finds.
 bench: install-test
-	@code=0; $(BIN)/python benchmarks/share.py || code=1; \
-	$(BIN)/python benchmarks/peers.py || code=1; exit $$code
+	@code=0; for script in share matching weighting peers; do \
+	  $(BIN)/python benchmarks/$$script.py || code=1; done; exit $$code
 
 bench-peers: $(VENV)-peers/.installed
 
