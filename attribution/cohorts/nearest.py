@@ -18,7 +18,7 @@ from attribution.core.cohort import Cohort, Propensity
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
 from attribution.numerics.distance import Points, mahalanobis, standardised
-from attribution.numerics.nearest import Links, Row, greedy, reused, row_of_controls, snapped
+from attribution.numerics.nearest import Links, Row, ascending, greedy, reused, row_of_controls, snapped
 from attribution.numerics.nearest_points import nearest_points
 
 Bools = NDArray[np.bool_]
@@ -155,7 +155,7 @@ def _turns(found: Subjects, metric: Metric, propensity: Propensity | None, order
     # Logit and propensity have one order; whichever there is, equal units are equal in it.
     leading = metric.score if metric.score is not None else snapped(propensity.probability[found.inside])
     own = leading[found.trained]
-    return np.argsort(own if order == "smallest" else -own, kind="stable")
+    return ascending(own if order == "smallest" else -own)
 
 
 def _within(found: Subjects, metric: Metric, row: Row | None) -> Bools:

@@ -77,17 +77,17 @@ def orthonormal_basis(design: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Return the columns of `orthonormal` and the `basis[k, k]` that makes them: coefficients γ of theirs are
     basis @ γ of the design's.
     """
-    root = np.sqrt(weight / weight.sum())[:, None]
-    size = np.sqrt(((root * design) ** 2).sum(axis=0))
+    weighted = np.sqrt(weight / weight.sum())[:, None] * design
+    size = np.sqrt(np.einsum("ij,ij->j", weighted, weighted))
     if not (size > 0).all():
         raise FitError("singular")
-    scaled = design / size
-    triangle = np.asarray(np.linalg.qr(root * scaled, mode="r"))
+    weighted /= size
+    triangle = np.asarray(np.linalg.qr(weighted, mode="r"))
     # Columns of equal size: a pivot far below them is what is left of a column after those before it.
     if np.abs(np.diag(triangle)).min() <= np.sqrt(SINGULAR) * np.abs(np.diag(triangle)).max() / 100:
         raise FitError("singular")
-    inverse = np.linalg.inv(triangle)
-    return np.asarray(scaled @ inverse), inverse / size[:, None]
+    basis = np.linalg.inv(triangle) / size[:, None]
+    return np.asarray(design @ basis), basis
 
 
 def products(design: Floats, weights: Floats) -> Floats:

@@ -68,13 +68,19 @@ def snapped(score: Floats) -> Floats:
     return found
 
 
+def ascending(values: Floats) -> Places:
+    """Return the order of values, equal ones in their own order."""
+    order = np.argsort(values)
+    if (np.diff(values[order]) == 0).any():
+        # A stable sort takes several times as long, and is only needed here.
+        order = np.argsort(values, kind="stable")
+    return np.asarray(order)
+
+
 def row_of_controls(score: Floats, trained: Bools, strata: NDArray[np.integer[Any]] | None = None) -> Row:
     """Return the controls in a row by stratum (codes 0 … S − 1) and score, equal scores in the order of the units."""
     n = len(score)
-    by_score = np.argsort(score)
-    if (np.diff(score[by_score]) == 0).any():
-        # A stable sort takes several times as long, and is only needed here.
-        by_score = np.argsort(score, kind="stable")
+    by_score = ascending(score)
     rank = np.empty(n, dtype=np.int64)
     rank[by_score] = np.arange(n)
     codes = np.zeros(n, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
