@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -229,9 +230,20 @@ def test_what_has_no_comparison_is_skipped(
 ) -> None:
     evidence = evidence_of(people(sales()), changes(EDGES) | {"analysis.0.method": "prepost"})
     assert causal_graph(evidence).message == "prepost has no comparison"
-    assert placebo_refuter(evidence).message == "prepost compares no units"
+    assert placebo_refuter(evidence).message == "there is no effect to refute"
     few = evidence_of(people(sales(trained=6, control=18)), changes(EDGES))
     assert placebo_refuter(few).message == "24 units, 6 in the smaller arm: too few to shuffle or to leave some out"
+
+
+@needs_dowhy
+def test_too_early_after_launch_no_refuter_shows_an_effect(
+    sales: Sales, make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = run(load_design(make_study(people(sales()), changes(EDGES, "tenure"))), as_of=datetime.date(2026, 4, 30))
+    findings = {finding.id: finding for finding in early.findings}
+    assert findings["causal_graph"].status == "pass"
+    for check in ("placebo_refuter", "random_cause_refuter", "subset_refuter"):
+        assert (findings[check].status, findings[check].message) == ("skipped", "there is no effect to refute")
 
 
 @needs_dowhy

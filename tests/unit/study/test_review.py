@@ -14,6 +14,7 @@ import attribution as at
 from attribution.errors import DataError, MethodError
 from attribution.registry import CHECKS
 
+GRAPH = ("causal_graph", "placebo_refuter", "random_cause_refuter", "subset_refuter")
 COHORT = ("cohort_balance", "overlap", "effective_sample_size", "trained_dropped", "measured_before")
 
 
@@ -25,9 +26,9 @@ def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable
     assert {finding.id for finding in skipped} == {
         "baseline_equivalence", "launch", "clusters_per_arm", "standard_error", "contamination", "units_lost",
         "observation_gap", "share_estimable", "draws_failed", "series_length", "synthetic_fit",
-        "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", *COHORT,
+        "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", *COHORT, *GRAPH,
     }  # fmt: skip
-    said = ("contamination", "attrition", *COHORT)
+    said = ("contamination", "attrition", *COHORT, *GRAPH)
     assert all("no data" in finding.message for finding in skipped if finding.id not in said)
 
 
