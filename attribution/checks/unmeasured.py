@@ -35,17 +35,13 @@ def unmeasured_confounding(evidence: Evidence) -> Finding:
     pairs = hidden_bias(evidence)
     observed = _observed(found, float("nan") if pairs is None else pairs.critical)
     if 0.0 in found.interval:
-        return UNMEASURED.finding(
-            "skipped",
-            observed,
-            "the effect is not told from 0 even without anything unmeasured: there is nothing to undo",
+        return UNMEASURED.skipped(
+            f"the effect is not told from 0 even without anything unmeasured: there is nothing to undo ({observed})"
         )
     one = found.strongest
     if one is None:
-        return UNMEASURED.finding(
-            "skipped",
-            observed,
-            "nothing measured is adjusted for, so that no covariate says how strong an influence is likely",
+        return UNMEASURED.skipped(
+            f"nothing measured is adjusted for: no covariate says how strong an influence is likely ({observed})"
         )
     times, untold = found.times(), found.times_of_interval()
     if times <= 1:

@@ -17,6 +17,10 @@ FEW_COLUMNS = 10
 """A category of more columns than this stands for places or teams; many columns explain much by chance alone."""
 
 
+NOTHING = 1e-12
+"""What is left of the KPI, relative to its size, below which it is rounding."""
+
+
 def robustness(
     estimate: Estimate,
     panel: Panel,
@@ -88,8 +92,9 @@ def robustness(
     before = rows_before(panel, estimate, covariates=covariates, compares=compares, where=WHERE)
     seen = rows if before is None else before
     groups = _groups(seen, benchmarks)
-    fitted = _fit(rows, tuple(groups.values()) if before is None else ())
-    strengths = fitted if before is None else _fit(before, tuple(groups.values()))
+    size = max(abs(end) for end in estimate.outcome_range)
+    fitted = _fit(rows, tuple(groups.values()) if before is None else (), size)
+    strengths = fitted if before is None else _fit(before, tuple(groups.values()), size)
     found = estimate.contrast({"effect": 1.0})
     made = [
         Benchmark(name, float(trained), float(outcome), len(columns))
@@ -114,10 +119,11 @@ def robustness(
     )
 
 
-def _fit(rows: ComparedRows, groups: tuple[tuple[int, ...], ...]) -> Regression:
+def _fit(rows: ComparedRows, groups: tuple[tuple[int, ...], ...], size: float) -> Regression:
     fitted = regression(rows.outcome, rows.trained, rows.design, rows.weight, groups)
     n, k = rows.design.shape
-    if fitted is None or not fitted.residual_ratio > 0 or not rows.spread > 0:
+    # Rounding of a KPI of this size is nothing that is left.
+    if fitted is None or not min(fitted.residual_ratio, rows.spread) > NOTHING * size:
         raise MethodError(
             "the covariates determine who is trained, or leave nothing of the KPI"
             if n > k + 1

@@ -94,10 +94,9 @@ class Robustness:
     def e_value(self) -> EValue:
         """The E-value of the effect in standard deviations of what is compared, and of the end of its own interval."""
         interval = self.interval
-        ratio, low, high = (
-            float(np.exp(SLOPE * one / self.spread)) for one in (self.effect, interval.low, interval.high)
-        )
-        return e_value(ratio, low, high)
+        with np.errstate(over="ignore"):
+            ratios = np.exp(SLOPE * np.array([self.effect, interval.low, interval.high]) / self.spread)
+        return e_value(*map(float, ratios))
 
     @property
     def interval(self) -> Interval:

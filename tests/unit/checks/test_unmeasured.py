@@ -77,7 +77,7 @@ def test_an_effect_that_would_no_longer_be_told_from_zero_warns() -> None:
 def test_without_a_covariate_the_numbers_stand_alone() -> None:
     finding = found(panel_of(effect=2.0, pull=0.3), covariates=None)
     assert finding.status == "skipped"
-    assert "robustness value" in finding.observed
+    assert "robustness value" in finding.message
     assert "no covariate says" in finding.message
 
 

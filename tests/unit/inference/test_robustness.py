@@ -258,6 +258,20 @@ def test_the_e_value_takes_the_estimates_own_interval() -> None:
     assert found.e_value.point > found.e_value.limit > 1
 
 
+def test_a_kpi_without_any_scatter_is_refused() -> None:
+    frame = people().assign(before=20.0)
+    frame["sales"] = frame["before"] + 0.1 * frame["trained"]
+    panel = twice(frame)
+    assert "leave nothing of the KPI" in refused(at.did(panel, baseline=[0], followup=[1]), panel).what
+
+
+def test_an_e_value_beyond_all_numbers_is_infinite() -> None:
+    panel = once(people())
+    found = replace(robustness(ols(panel), panel), spread=1e-6)
+    assert found.e_value.point == np.inf
+    assert replace(found, effect=-found.effect).e_value.point == np.inf
+
+
 def test_what_is_shown() -> None:
     panel = once(people())
     found = robustness(ols(panel), panel)
