@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from attribution.checks.evidence import Evidence, Rule
 from attribution.checks.refutation import HOW_TO_INSTALL, Judgement, Refuter, is_installed, judge, refute
 from attribution.core.arms import CONTROL, TRAINED, adoption_arms
+from attribution.core.cohort import Cohort
 from attribution.core.covariates import covariate_matrix
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
@@ -174,13 +175,21 @@ def _covariates(evidence: Evidence, estimate: Estimate) -> tuple[str, ...]:
     cohort = panel.cohort if cohort is None else cohort
     known, earlier = panel.units.covariates, estimate.outcome + AT_BASELINE
     found: dict[str, None] = {}
-    for name in (*estimate.adjusted, *(() if cohort is None else cohort.covariates)):
+    matched = () if cohort is None else (*cohort.covariates, *_exact(evidence.design, cohort))
+    for name in (*estimate.adjusted, *matched):
         for part in [name] if name in known else name.split(":"):
             past = part not in known and (part == earlier or part.startswith(f"{estimate.outcome} in "))
             found[earlier if past else part] = None
     if estimate.method == "lagged":
         found[earlier] = None
     return tuple(found)
+
+
+def _exact(design: StudyDesign | None, cohort: Cohort) -> tuple[str, ...]:
+    """Return the columns in which every cohort of this method in the design asks its units to agree."""
+    tables = [] if design is None else [table for table in design.cohort if table.method == cohort.method]
+    asked = [tuple(table.options.get("exact", ())) for table in tables]
+    return tuple(name for name in asked[0] if all(name in names for names in asked)) if asked else ()
 
 
 def _refuted(evidence: Evidence, rule: Rule, refuter: Refuter, withstood: str, refuted: str) -> Finding:

@@ -213,6 +213,23 @@ def test_a_matched_cohort_adjusts_for_what_it_was_matched_on(
 
 
 @needs_dowhy
+def test_what_a_cohort_agrees_in_exactly_counts(
+    sales: Sales, evidence_of: EvidenceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _leave_the_refuters_out(monkeypatch)
+    frame = people(sales())
+    frame["club"] = (frame["person"].astype(int) % 2).astype(float)
+    edges = [*EDGES, "club -> training", "club -> sales"]
+    table = {"method": "nearest", "covariates": ["tenure"], "exact": ["club"]}
+    did = {"cohort": table, "analysis.0.method": "did"}
+    found = causal_graph(evidence_of(frame, changes(edges) | did))
+    assert (found.status, found.observed) == ("pass", "asked for: tenure and club; adjusted for: tenure and club")
+    del table["exact"]
+    found = causal_graph(evidence_of(frame, changes(edges) | did))
+    assert (found.status, found.observed) == ("warn", "asked for: tenure and club; adjusted for: tenure")
+
+
+@needs_dowhy
 def test_before_the_analysis_the_graph_says_what_it_will_ask_for(make_study: Callable[..., Path]) -> None:
     found = causal_graph(Evidence(design=load_design(make_study(None, changes(EDGES)))))
     assert (found.status, found.observed) == ("skipped", "")
