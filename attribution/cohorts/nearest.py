@@ -68,7 +68,7 @@ def nearest(
     >>> import pandas as pd
     >>> import attribution as at
     >>> frame = pd.DataFrame({"sales": [5.0, 4.0, 3.0, 9.0, 8.0, 7.0, 6.0], "trained": [1, 0, 0, 1, 0, 1, 0],
-    ...     "age": [31, 28, 30, 43, 47, 26, 39], "rep": range(7)})
+    ...     "age": [31, 28, 30, 43, 47, 26, 40], "rep": range(7)})
     >>> panel = at.Panel.from_frame(frame, unit="rep", outcome="sales", trained="trained", covariates=["age"],
     ...     kind="cross_section")
     >>> cohort = nearest(panel, covariates=["age"], caliper=0.5)

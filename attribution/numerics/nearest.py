@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 ROUNDING = 1e-12
-"""Scores closer than this part of their range are one score: rounding told equal units apart."""
+"""Scores and distances closer than this part of the scores' range are one: rounding told them apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +36,7 @@ class Row:
     `unit[m]` is a control's place, −1 for a sentinel; `score[m]` its score, infinite for a sentinel. Trained unit t (in
     the order of the units) has the score `value[t]`; `unit[: at[t] + 1]` are before it, and its stratum lies between
     the sentinels `first[t]` and `last[t]`. `rank[n]` are the ranks of all units by score, equal ones in their order.
+    Distances that differ by `slack` at most are equal.
     """
 
     unit: Places
@@ -45,6 +46,7 @@ class Row:
     first: Places
     last: Places
     rank: Places
+    slack: float
 
     def gap(self) -> Floats:
         """Return the distances `[n_trained, 2]` to the next control below and above, infinite where there is none."""
@@ -97,7 +99,16 @@ def row_of_controls(score: Floats, trained: Bools, strata: NDArray[np.integer[An
     before[order] = np.cumsum(~trained[order])
     own = np.flatnonzero(trained)
     at = before[own] + codes[own]
-    return Row(unit, scores, score[own], at, sentinels[codes[own]], sentinels[codes[own] + 1], rank)
+    return Row(
+        unit,
+        scores,
+        score[own],
+        at,
+        sentinels[codes[own]],
+        sentinels[codes[own] + 1],
+        rank,
+        ROUNDING * float(np.ptp(score)),
+    )
 
 
 def greedy(row: Row, trained: Bools, order: Places, *, ratio: int = 1, caliper: float = np.inf) -> Links:
@@ -123,7 +134,7 @@ def greedy(row: Row, trained: Bools, order: Places, *, ratio: int = 1, caliper: 
     down, up = list(range(len(below))), list(range(len(below)))
     rank, low = row.rank[np.maximum(row.unit, 0)], row.rank[own]
     high, value, at = low.copy(), row.value[order], row.at[order]
-    limit = min(caliper, np.finfo(float).max)
+    limit, slack = min(caliper, np.finfo(float).max), row.slack
     waiting = np.arange(len(order))
     who, whom = [], []
     for _ in range(ratio):
@@ -135,10 +146,9 @@ def greedy(row: Row, trained: Bools, order: Places, *, ratio: int = 1, caliper: 
             while up[right] != right:
                 up[right] = right = up[up[right]]
             distance, other = score - below[left], above[right] - score
-            if other < distance:
+            nearer = distance - other
+            if nearer > slack or (nearer >= -slack and low[one] - rank[left] > rank[right] - high[one]):
                 left, distance = right, other
-            elif other == distance and low[one] - rank[left] > rank[right] - high[one]:
-                left = right
             if distance <= limit:
                 down[left], up[left] = left - 1, left + 1
                 taken.append(left)
@@ -186,15 +196,25 @@ def reused(
     # Outwards by turns, the lower side first: the turn in which a control is met.
     gap = row.rank[np.maximum(row.unit[window], 0)] - row.rank[own][:, None]
     turn = np.where(gap < 0, -2 * gap - 1, 2 * gap)
-    chosen = np.lexsort((turn, distance), axis=-1)[:, :ratio]
+    chosen = np.lexsort((turn, _classes(distance, row.slack)), axis=-1)[:, :ratio]
     near = np.take_along_axis(distance, chosen, axis=1) <= min(caliper, np.finfo(float).max)
     return Links(np.repeat(own, near.sum(axis=1)), row.unit[np.take_along_axis(window, chosen, axis=1)[near]])
+
+
+def _classes(distance: Floats, slack: float) -> Places:
+    """Return, for each row, the ranks of its distances; those that differ by `slack` at most share one."""
+    order = np.argsort(distance, axis=1)
+    with np.errstate(invalid="ignore"):
+        new = np.diff(np.take_along_axis(distance, order, axis=1), axis=1) > slack
+    found = np.zeros(distance.shape, dtype=np.int64)
+    np.put_along_axis(found, order[:, 1:], np.cumsum(new, axis=1), axis=1)
+    return found
 
 
 def _within(row: Row, own: Places, last: Floats, caliper: float, tied: float) -> Links:
     """Return all controls within the distance of the last match and a tie's width."""
     # What rounding leaves between equal distances is no difference.
-    radius = np.sqrt(np.where(last >= 0, last, 0.0) ** 2 + tied) + ROUNDING * (np.abs(row.value) + np.abs(last))
+    radius = np.sqrt(np.where(last >= 0, last, 0.0) ** 2 + tied) + row.slack
     low, high = np.empty(len(own), dtype=np.int64), np.empty(len(own), dtype=np.int64)
     for first in np.unique(row.first):
         mine = row.first == first

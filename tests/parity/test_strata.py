@@ -136,4 +136,5 @@ def test_optimal_pairs_are_nearer_than_greedy_ones(
     greedy = np.abs(score[place[stored.iloc[:, 0]]] - score[place[stored.iloc[:, 1]]]).sum()
     total = np.abs(score[pairs.trained] - score[pairs.control]).sum()
     assert len(pairs.trained) == reference["match_nn_norep"]["extra"]["nn"]["Matched"]["Treated"]
-    assert total < greedy
+    # The same total by other pairs: two that are crossed. What rounding leaves is no difference.
+    assert total <= greedy * (1 + 1e-12)

@@ -69,7 +69,7 @@ def test_without_replacement_nobody_is_left_who_could_have_had_a_free_control(ca
         if near[place].any():
             mine = links.control[links.trained == one]
             nearest_free = gap[place][near[place]].min()
-            assert np.abs(case.score[mine] - case.score[one]).max() <= nearest_free
+            assert np.abs(case.score[mine] - case.score[one]).max() <= nearest_free + row.slack
     # Scores as points in one dimension: another algorithm, the same distances.
     points = nearest_points(
         Points(case.score[:, None], None),
@@ -95,7 +95,8 @@ def test_with_replacement_nobody_nearer_is_passed_over(case: Case) -> None:
         gap = np.abs(case.score[controls] - case.score[one])
         allowed = np.sort(gap[(case.strata[controls] == case.strata[one]) & (gap <= case.caliper)])
         mine = np.sort(np.abs(case.score[links.control[links.trained == one]] - case.score[one]))
-        assert (mine == allowed[: case.ratio]).all()
+        assert len(mine) == min(len(allowed), case.ratio)
+        assert (np.abs(mine - allowed[: case.ratio]) <= row.slack).all()
     # All ties are at least these.
     every = reused(row, case.trained, ratio=case.ratio, caliper=case.caliper, tied=0.0)
     first = set(zip(links.trained.tolist(), links.control.tolist(), strict=True))
