@@ -21,13 +21,16 @@ from attribution.estimators.matches.reused import reused
 from attribution.estimators.matches.sets import SETS, Cells, Grouping, SetMap, dense, group_units
 from attribution.estimators.strata import ever_never_strata
 from attribution.numerics.matched_variance import between
-from attribution.numerics.variance import Layers, cluster_sums, stratified, welch_df
+from attribution.numerics.variance import JACKKNIFE_LIMIT, Layers, cluster_sums, stratified, welch_df
 
 Floats = NDArray[np.float64]
 
 ON_UNITS = ("classical", "HC0", "HC1", "HC2", "HC3")
 BY_SET = ("CR0", "CR1", "CR1S")
 TWO_WAY = "two_way"
+
+MOST_REPLAYS = 10 * JACKKNIFE_LIMIT
+"""Units drawn alone or in sets beside cells, up to which each is left out in turn; more take the influence."""
 UNDEFINED = "its variance is undefined"
 CROSSED = "matched sets cross assignment clusters, and no draw of either keeps the other whole"
 
@@ -110,7 +113,9 @@ def _one_way(
     if found.lone(code):
         layers = Layers(np.full((len(names), len(values), len(values)), np.nan), np.ones(len(names)))
     else:
-        layers = stratified(replay or _linear(values, sums), values, sums, strata, weight)
+        # Many small cells would be replayed as often as there are units, each time with all of them.
+        limit = 0 if cells.n_strata and n_groups > MOST_REPLAYS else JACKKNIFE_LIMIT
+        layers = stratified(replay or _linear(values, sums), values, sums, strata, weight, limit=limit)
     notes = estimate.notes
     if cells.n_strata:
         notes = (*notes, f"{cells.n_strata} strata are taken as fixed: their weights are found again in every draw")

@@ -41,13 +41,15 @@ def stratified(
     cluster_weight: Floats,
     *,
     center: bool = False,
+    limit: int = JACKKNIFE_LIMIT,
 ) -> Layers:
     """Return the default variance: per stratum the cluster jackknife (CV3), or the influence for a large stratum.
 
     `influence[n_clusters, n_terms]` in sum form, `cluster_weight[n_clusters]` the summed unit weights. A
     stratum of one cluster has no variance: NaN. With `center`, deviations are from their mean in the
-    stratum, so that what only the number of its clusters would move is no variance. Jackknife after MacKinnon, Nielsen
-    & Webb (2023); df are Kish's effective number of clusters less one, at least 1.
+    stratum, so that what only the number of its clusters would move is no variance. `limit` is the size up to which a
+    stratum takes the jackknife. Jackknife after MacKinnon, Nielsen & Webb (2023); df are Kish's effective number of
+    clusters less one, at least 1.
     """
     n_strata, n_terms = int(strata.max()) + 1, len(values)
     covariance = np.full((n_strata, n_terms, n_terms), np.nan)
@@ -59,7 +61,7 @@ def stratified(
         df[stratum] = max(float(weight.sum() ** 2 / np.sum(weight**2)) - 1.0, 1.0)
         if size == 1:
             continue
-        if size <= JACKKNIFE_LIMIT:
+        if size <= limit:
             left_out = np.concatenate([replay(block) for block in delete_one_weights(len(strata), members)])
             deviations = left_out - (left_out.mean(axis=0) if center else values)
             covariance[stratum] = (size - 1) / size * deviations.T @ deviations

@@ -79,6 +79,12 @@ def _coarsened(panel: Panel) -> Cohort:
     return coarsened(panel, covariates=COVARIATES)
 
 
+within = _nearest(caliper=0.2)
+anywhere = _nearest()
+reused = _nearest(replacement=True)
+mahalanobis = _nearest(distance="mahalanobis", replacement=True)
+panel_within = _nearest(caliper=0.2, baseline=[0], followup=[1])
+
 CALIPER = "1:1 within a caliper"
 REUSED = "with replacement"
 
@@ -86,22 +92,15 @@ REUSED = "with replacement"
 def _methods(low: float, high: float) -> tuple[Method, ...]:
     judged = (low, high)
     return (
-        Method(f"{CALIPER}, regression", _nearest(caliper=0.2), False, judged),
-        Method(f"{REUSED}, regression", _nearest(replacement=True), False, judged),
-        Method(f"{REUSED}, plain difference", _nearest(replacement=True), True, judged),
-        Method(
-            "Mahalanobis with replacement, regression",
-            _nearest(distance="mahalanobis", replacement=True),
-            False,
-            judged,
-        ),
+        Method(f"{CALIPER}, regression", within, False, judged),
+        Method(f"{REUSED}, regression", reused, False, judged),
+        Method(f"{REUSED}, plain difference", reused, True, judged),
+        Method("Mahalanobis with replacement, regression", mahalanobis, False, judged),
         Method("6 subclasses, regression", _subclass, False, judged),
         Method("coarsened exact, regression", _coarsened, False),
-        Method("1:1 without a caliper, plain difference", _nearest(), True),
-        Method(f"{CALIPER}, plain difference", _nearest(caliper=0.2), True),
-        Method(
-            "Mahalanobis with replacement, plain difference", _nearest(distance="mahalanobis", replacement=True), True
-        ),
+        Method("1:1 without a caliper, plain difference", anywhere, True),
+        Method(f"{CALIPER}, plain difference", within, True),
+        Method("Mahalanobis with replacement, plain difference", mahalanobis, True),
         Method("6 subclasses, plain difference", _subclass, True),
         Method("coarsened exact, plain difference", _coarsened, True),
     )
@@ -109,24 +108,22 @@ def _methods(low: float, high: float) -> tuple[Method, ...]:
 
 def _poor() -> tuple[Method, ...]:
     return (
-        Method("1:1 without a caliper, plain difference", _nearest(), True),
-        Method(f"{CALIPER}, regression", _nearest(caliper=0.2), False),
-        Method(f"{REUSED}, regression", _nearest(replacement=True), False),
+        Method("1:1 without a caliper, plain difference", anywhere, True),
+        Method(f"{CALIPER}, regression", within, False),
+        Method(f"{REUSED}, regression", reused, False),
     )
 
 
 def _across() -> tuple[Method, ...]:
     return (
-        Method(f"{REUSED}, plain difference", _nearest(replacement=True), True, (0.93, 0.975)),
-        Method(
-            f"{REUSED}, plain difference, propensity as known", _nearest(replacement=True), True, None, "estimation"
-        ),
-        Method(f"{REUSED}, regression", _nearest(replacement=True), False, (0.93, 0.975)),
+        Method(f"{REUSED}, plain difference", reused, True, (0.93, 0.975)),
+        Method(f"{REUSED}, plain difference, propensity as known", reused, True, None, "estimation"),
+        Method(f"{REUSED}, regression", reused, False, (0.93, 0.975)),
     )
 
 
 def _by_site() -> tuple[Method, ...]:
-    made = _nearest(caliper=0.2, baseline=[0], followup=[1])
+    made = panel_within
     return (
         Method(f"{CALIPER}, DiD with regression", made, False, (0.92, 0.98)),
         Method(f"{CALIPER}, plain DiD", made, True),
@@ -225,7 +222,9 @@ def run_block(task: tuple[int, int, int]) -> tuple[int, list[Found]]:
             panel, effect = draw(population, rng)
             cohorts: dict[Any, Cohort] = {}
             for place, method in enumerate(population.methods):
-                cohort = cohorts.setdefault(method.cohort, method.cohort(panel))
+                if method.cohort not in cohorts:
+                    cohorts[method.cohort] = method.cohort(panel)
+                cohort = cohorts[method.cohort]
                 found = estimate_on(panel, cohort, method)
                 contrast = found.contrast({"effect": 1.0})
                 assert cohort.arms is not None
