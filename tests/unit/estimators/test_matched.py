@@ -111,6 +111,18 @@ def test_strata_of_many_are_cells_whose_shares_are_estimated() -> None:
     assert len(found.stratum_names) == 6
 
 
+def test_cells_of_many_people_take_the_influence(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = people(300)
+    cohort = exact(panel, covariates=["grade"])
+    one_by_one = plain(panel.with_cohort(cohort))
+    monkeypatch.setattr("attribution.estimators.matched.MOST_REPLAYS", 299)
+    at_once = plain(panel.with_cohort(cohort))
+    assert at_once.std_error("effect") == pytest.approx(one_by_one.std_error("effect"), rel=0.01)
+    controls = [place for place, name in enumerate(at_once.stratum_names) if name.startswith("control")]
+    # The controls of a cell are left out of a mean: there both are the same number.
+    assert at_once.covariance[controls, 0, 0] == pytest.approx(one_by_one.covariance[controls, 0, 0], rel=1e-9)
+
+
 def test_a_single_stratum_with_one_unit_of_an_arm_has_a_layer_of_one_degree() -> None:
     grade = np.array(["a"] * 10 + ["b"] * 5)
     trained = np.array([1] * 5 + [0] * 5 + [1] * 4 + [0])
