@@ -68,15 +68,13 @@ def doubt_told(result: StudyResult, found: Doubt) -> tuple[Sentence, ...]:
     kpi, one = primary_kpi(result).label, found.robustness
     level = level_text(one.level)
     lines: list[Sentence] = []
-    if not found.told:
-        lines.append((f"The effect on {kpi} is not told from 0 even without anything unmeasured.",))
     value = Cell(percent(one.value), f"{BASE}.robustness_value")
     sentence: tuple[str | Cell, ...] = (
         "Something that nobody measured would have to explain ",
         value,
         f" of what is left of both who was trained and {kpi} to undo the effect",
     )
-    if found.told and math.isfinite(one.value_of_interval):
+    if math.isfinite(one.value_of_interval):
         held = Cell(percent(one.value_of_interval), f"{BASE}.robustness_value_of_interval")
         sentence += (", ", held, f" for its {level} interval to hold 0")
     lines.append((*sentence, "."))

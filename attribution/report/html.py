@@ -108,9 +108,9 @@ def _made(result: StudyResult) -> dict[str, object]:
 
 
 def _unmeasured(result: StudyResult) -> dict[str, object]:
-    """Return what the page says of what was not measured; nothing where that is no question."""
+    """Return what the page says of what was not measured; nothing where that is no question, or nothing to undo."""
     found = doubt(result)
-    if isinstance(found, str):
+    if isinstance(found, str) or not found.told:
         return {}
     return {
         "told": doubt_told(result, found),
