@@ -70,12 +70,13 @@ def cohort_balance(evidence: Evidence) -> Finding:
     far = [row.variable for row in known if abs(row.after.smd) >= CLOSE]
     if far:
         adjusted = set() if evidence.estimate is None else set(evidence.estimate.adjusted)
-        left = "" if adjusted else "; nothing adjusts for what is left"
+        closer = "make the cohort closer: a narrower caliper, replacement, or weights"
         return BALANCE.finding(
             "warn",
             observed,
-            f"after the cohort the arms differ by up to {size:.2f} standard deviations in {_listed(far)}{left}",
-            "adjust for it as well, by regression or doubly robust, or make the cohort closer",
+            f"after the cohort the arms differ by up to {size:.2f} standard deviations in {_listed(far)}; "
+            + ("the regression takes out what is linear in that" if adjusted else "nothing adjusts for what is left"),
+            closer if adjusted else f"adjust for it as well, by regression, or {closer}",
         )
     spread = [row.variable for row in found.rows if _apart(row.after.variance_ratio)]
     if spread:

@@ -135,6 +135,9 @@ def variables(arms: Comparison, names: Sequence[str] | None, baseline: Sequence[
     if len(baseline):
         name = f"{panel.columns.outcome} at baseline"
         codes = np.array(panel.periods.codes(list(baseline), where="baseline"), dtype=np.int16)
+        if len(codes) == 1:
+            # The mean of one period is that period, which a cohort on the KPI's path has already.
+            found.pop(f"{panel.columns.outcome} in {panel.periods.text(int(codes[0]))}", None)
         found[name] = _number(name, kpi_mean(panel, codes), arms.candidates)
     return tuple(found.values())
 
