@@ -26,6 +26,20 @@ QUICKSTART = (
     "share 1.012",
 )
 
+# What the notebook of cohorts must show: the experiment's values, and the counts that its last paragraph gives.
+COHORTS = (
+    "change +1,529 (SE 715)",
+    "level  +1,794 (SE 671)",
+    "change of the trained +4,817",
+    "share 0.31745",
+    "CPS    fail       21    16",
+    "       pass        2     2",
+    "       warn       13    13",
+    "PSID   fail       34    11",
+    "       warn        4     2",
+    "27 of 55 that failed came near",
+)
+
 
 def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
@@ -74,6 +88,11 @@ def test_the_stored_outputs_are_those_of_a_run(path: Path, executed: dict[str, A
 def test_the_quickstart_shows_the_known_values(executed: dict[str, Any]) -> None:
     text = "\n".join(shown(executed["quickstart.ipynb"]))
     assert [value for value in QUICKSTART if value not in text] == []
+
+
+def test_the_notebook_of_cohorts_shows_the_experiment_and_its_counts(executed: dict[str, Any]) -> None:
+    text = "\n".join(shown(executed["cohorts.ipynb"]))
+    assert [value for value in COHORTS if value not in text] == []
 
 
 def test_the_quickstart_draws_its_waterfall(executed: dict[str, Any]) -> None:
