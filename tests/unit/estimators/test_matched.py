@@ -117,7 +117,8 @@ def test_cells_of_many_people_take_the_influence(monkeypatch: pytest.MonkeyPatch
     one_by_one = plain(panel.with_cohort(cohort))
     monkeypatch.setattr("attribution.estimators.matched.MOST_REPLAYS", 299)
     at_once = plain(panel.with_cohort(cohort))
-    assert at_once.std_error("effect") == pytest.approx(one_by_one.std_error("effect"), rel=0.01)
+    # Without one of 100 trained all shares are of 99: the two differ by the order of 1 in 100.
+    assert at_once.std_error("effect") == pytest.approx(one_by_one.std_error("effect"), rel=0.02)
     controls = [place for place, name in enumerate(at_once.stratum_names) if name.startswith("control")]
     # The controls of a cell are left out of a mean: there both are the same number.
     assert at_once.covariance[controls, 0, 0] == pytest.approx(one_by_one.covariance[controls, 0, 0], rel=1e-9)
