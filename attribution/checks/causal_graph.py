@@ -136,20 +136,22 @@ def _faults(found: Judgement, outside: Sequence[str], treatment: str, kpi: str) 
     """Yield what is wrong with a set of covariates, and what to do."""
     if found.missing:
         names = _listed(found.missing)
-        instead = f", or leave out {_listed(found.spare)}, which opens the path" if found.spare else ""
+        instead = f", or leave out {' or '.join(found.spare)}: that opens the path" if found.spare else ""
         yield f"a back-door path from {treatment} to {kpi} stays open by {names}", f"adjust for {names} too{instead}"
     if found.colliders:
         names = _listed(found.colliders)
-        yield f"{names} is moved from both sides (a collider): adjusting for it opens a path", f"leave out {names}"
+        is_one = f"{names} {_are(found.colliders)} moved from both sides (a collider)"
+        yield f"{is_one}: adjusting for this opens a path", f"leave out {names}"
     if found.consequences:
         names = _listed(found.consequences)
         yield (
-            f"by the graph {names} is moved by the training: adjusting for it takes away a part of the effect",
+            f"by the graph {names} {_are(found.consequences)} moved by the training: adjusting for this takes a part of "
+            "the effect away",
             f"leave out {names}, or use a value from before the training",
         )
     if outside:
         names = _listed(outside)
-        yield f"nothing in the graph says what {names} moves or is moved by", f"draw the arrows of {names}"
+        yield f"the graph has no arrow of {names}, which {_are(outside)} adjusted for", f"draw the arrows of {names}"
 
 
 def _kpi(design: StudyDesign, column: str) -> str:
@@ -271,7 +273,11 @@ def _codes(panel: Panel, labels: Sequence[str]) -> NDArray[np.int16]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _listed(names: Sequence[str]) -> str:

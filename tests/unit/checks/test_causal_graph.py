@@ -131,9 +131,16 @@ CASES: dict[str, tuple[list[str], list[str], list[str], str, str, str]] = {
         ["club"],
         "warn",
         "stays open by age",
-        "adjust for age too, or leave out club, which opens the path",
+        "adjust for age too, or leave out club: that opens the path",
     ),
-    "one that is not drawn": (EDGES, [], ["tenure", "age"], "warn", "nothing in the graph says what age", "draw the"),
+    "one that is not drawn": (
+        EDGES,
+        [],
+        ["tenure", "age"],
+        "warn",
+        "the graph has no arrow of age, which is",
+        "draw the",
+    ),
     "an unmeasured cause": (
         [*EDGES, "drive -> training", "drive -> sales"],
         ["drive"],
