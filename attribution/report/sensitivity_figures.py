@@ -100,8 +100,9 @@ def sensitivity_contours(
     ax.set_ylim(0, top)
     drawing.quiet(ax, grid="y")
     ax.grid(visible=True, axis="x", color=GRID, linewidth=1)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(lambda value, _: percent(value))
+    # One 0% at the corner, beside the upright axis.
+    ax.xaxis.set_major_formatter(lambda value, _: percent(value) if value else "")
+    ax.yaxis.set_major_formatter(lambda value, _: percent(value))
     ax.locator_params(axis="x", nbins=5)
     axes_say = "explains, of what is left of "
     drawing.axis_label(ax, f"{axes_say}who was trained")
@@ -199,7 +200,7 @@ def _lines(ax: Axes, across: Floats, up: Floats, left: Floats, money: RoiRobustn
             level: _plain_number(level) if money is None else in_money(level, money.roi.currency, width=10 * step)
             for level in levels
         }
-        ax.clabel(drawn, fmt=written, fontsize=10, colors=[MUTED])
+        ax.clabel(drawn, fmt=written, fontsize=11, colors=[MUTED])
 
 
 def _plain_number(value: float) -> str:
