@@ -145,8 +145,8 @@ def _faults(found: Judgement, outside: Sequence[str], treatment: str, kpi: str) 
     if found.consequences:
         names = _listed(found.consequences)
         yield (
-            f"by the graph {names} {_are(found.consequences)} moved by the training: adjusting for this takes a part of "
-            "the effect away",
+            f"by the graph {names} {_are(found.consequences)} moved by the training: adjusting for this takes a "
+            "part of the effect away",
             f"leave out {names}, or use a value from before the training",
         )
     if outside:
