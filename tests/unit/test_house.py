@@ -16,7 +16,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "attribution"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 420
-HEAVY = ("jinja2", "linearmodels", "matplotlib", "pandas", "pydantic", "scipy.stats", "statsmodels")
+HEAVY = (
+    "dowhy",
+    "jinja2",
+    "linearmodels",
+    "matplotlib",
+    "networkx",
+    "pandas",
+    "pydantic",
+    "scipy.stats",
+    "statsmodels",
+)
 
 # What git does not hold: environments, builds, caches, runs.
 NOT_OURS = {"build", "dist", "runs", "__pycache__"}
