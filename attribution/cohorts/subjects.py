@@ -81,6 +81,8 @@ def subjects(
     names = (*covariates, *own)
     lacking = _lacking(grown, names)
     gone = (reasons == "") & np.logical_or.reduce([*lacking.values(), np.zeros(len(panel.units), dtype=bool)])
+    if missing == "error" and gone.any():
+        raise _refused(grown, lacking, reasons == "")
     if missing == "complete" and gone.any():
         for name, absent in lacking.items():
             reasons[(reasons == "") & absent] = f"no value of {name}"
@@ -233,6 +235,21 @@ def _lacking(panel: Panel, names: Sequence[str]) -> dict[str, Bools]:
     parts = dict.fromkeys(part for name in names for part in ([name] if name in known else name.split(":")))
     found = {part: np.asarray(pd.isna(known[part])) for part in parts}
     return {part: absent for part, absent in found.items() if absent.any()}
+
+
+def _refused(panel: Panel, lacking: dict[str, Bools], inside: Bools) -> DataError:
+    """Return the error of a covariate that units of an arm lack: the first one, and what can be asked for."""
+    name = next(one for one, absent in lacking.items() if (absent & inside).any())
+    absent = lacking[name] & inside
+    also = [one for one, gaps in lacking.items() if one != name and (gaps & inside).any()]
+    return DataError(
+        f"{int(absent.sum()):,} of {int(inside.sum()):,} units that could take part have no value before adoption; for "
+        f"example, {panel.columns.unit or 'row'} {panel.units.label[int(np.argmax(absent))]}"
+        + (f"; some lack {', '.join(also)}" if also else ""),
+        where=f"covariate {name!r}",
+        remedy="missing = 'complete' leaves them out, counted; missing = 'indicator' fills the values and adds a "
+        "column that says where; or leave the covariate out",
+    )
 
 
 def _indicated(panel: Panel, lacking: dict[str, Bools], inside: Bools) -> tuple[Panel, tuple[str, ...]]:

@@ -191,7 +191,7 @@ class Cohort:
         weights = np.asarray(self.weights)
         if weights.shape != (n_units,):
             raise DataError(
-                f"the cohort has {weights.shape} weights for {n_units} units",
+                f"the cohort has {weights.size:,} weights for {n_units:,} units",
                 where=f"cohort {self.method}",
                 remedy="build the cohort from the same panel it is attached to",
             )

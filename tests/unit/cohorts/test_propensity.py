@@ -211,8 +211,11 @@ def test_missing_covariates_follow_the_policy() -> None:
     frame = people()
     frame.loc[[1, 5, 9], "age"] = np.nan
     panel = build(frame)
-    with pytest.raises(DataError, match="3 of 400 units"):
-        propensity(panel, covariates=NAMES)
+    frame["tenure"] = frame["tenure"].where(frame["person"] != 7)
+    with pytest.raises(DataError, match=r"3 of 400 units .* for example, person 1; some lack tenure") as caught:
+        propensity(build(frame), covariates=NAMES)
+    assert "missing = 'complete'" in caught.value.remedy
+    assert "missing = 'indicator'" in caught.value.remedy
     complete = propensity(panel, covariates=NAMES, missing="complete")
     assert (complete.weights[[1, 5, 9]] == 0).all()
     assert {part.reason for part in complete.dropped} == {"no value of age"}

@@ -36,7 +36,7 @@ def test_cohort_weights_multiply_unit_weights(panel: at.Panel) -> None:
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_a_cohort_of_another_panel_is_refused(panel: at.Panel, count: int) -> None:
-    with pytest.raises(DataError, match=rf"cohort nearest: the cohort has \({count},\) weights for 3 units") as error:
+    with pytest.raises(DataError, match=rf"cohort nearest: the cohort has {count} weights for 3 units") as error:
         panel.with_cohort(Cohort("nearest", "ATT", np.ones(count)))
     assert "same panel" in error.value.remedy
 
