@@ -46,11 +46,11 @@ def read(path: Path) -> Any:
 
 
 def shown(notebook: Any) -> list[str]:
-    """Return the text of every output, cell by cell."""
+    """Return the text of every output, cell by cell: what a cell prints may come in one piece or in several."""
     texts = []
     for cell in notebook.cells:
         outputs = cell.get("outputs", [])
-        texts.append("\n".join(one.get("text", "") + one.get("data", {}).get("text/plain", "") for one in outputs))
+        texts.append("".join(one.get("text", "") + one.get("data", {}).get("text/plain", "") for one in outputs))
     return texts
 
 
