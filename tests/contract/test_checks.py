@@ -25,7 +25,7 @@ KINDS = ("panel", "holes", "rollout", "repeated_cross_sections", "series", "as a
 REFUSED = {
     "rollout": {"synthetic", "trend"},
     "holes": {"synthetic"},
-    "repeated_cross_sections": {"event_study", "lagged", "trend", "twfe"},
+    "repeated_cross_sections": {"adjusted", "event_study", "lagged", "trend", "twfe"},
     "series": set(ESTIMATORS) - {"trend"},
     "as assigned": set(ESTIMATORS) - {"did"},
 }

@@ -49,7 +49,7 @@ def test_a_cross_section_is_refused_by_what_follows_units(name: str) -> None:
     method = load(ESTIMATORS, name, kind="estimator")
     known = {one.name for one in options(method)} & {"baseline", "followup"}
     with pytest.raises(MethodError, match="a cross-section has it once") as error:
-        method(once, **dict.fromkeys(known, [1]))
+        method(once, **{key: [1] for key in known})
     assert "use adjusted" in error.value.remedy
 
 

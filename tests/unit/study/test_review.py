@@ -15,7 +15,14 @@ from attribution.errors import DataError, MethodError
 from attribution.registry import CHECKS
 
 GRAPH = ("causal_graph", "placebo_refuter", "random_cause_refuter", "subset_refuter")
-COHORT = ("cohort_balance", "overlap", "effective_sample_size", "trained_dropped", "measured_before")
+COHORT = (
+    "cohort_balance",
+    "overlap",
+    "effective_sample_size",
+    "trained_dropped",
+    "measured_before",
+    "matched_difference",
+)
 
 
 def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable[..., Path]) -> None:
