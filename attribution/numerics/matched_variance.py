@@ -187,10 +187,16 @@ def _along(points: Floats, at: Floats, size: int, *, itself: bool) -> NDArray[np
 
 def whitened(points: Floats, among: Floats) -> Floats:
     """Return points on axes that are uncorrelated and of variance 1 in `among[n, k]`; axes on which
-    nothing varies are left out."""
-    centred = among - among.mean(axis=0)
-    values, vectors = np.linalg.eigh(centred.T @ centred / max(len(among) - 1, 1))
-    kept = values > 1e-10 * max(float(values[-1]), 1e-300) if len(values) else np.zeros(0, dtype=bool)
-    if not kept.any():
+    nothing varies are left out.
+
+    Columns are first brought to one scale: which axes hold anything does not depend on the units of measurement.
+    """
+    varies = np.ptp(among, axis=0) > 0
+    if not varies.any():
         return np.zeros((len(points), 1))
-    return np.asarray((points - among.mean(axis=0)) @ (vectors[:, kept] / np.sqrt(values[kept])))
+    inside, spread = among[:, varies], among[:, varies].std(axis=0)
+    centre = inside.mean(axis=0)
+    centred = (inside - centre) / spread
+    values, vectors = np.linalg.eigh(centred.T @ centred / max(len(among) - 1, 1))
+    kept = values > 1e-10 * float(values[-1])
+    return np.asarray((points[:, varies] - centre) / spread @ (vectors[:, kept] / np.sqrt(values[kept])))

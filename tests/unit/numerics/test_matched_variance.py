@@ -155,3 +155,14 @@ def test_white_points_are_uncorrelated_and_constants_fall_out() -> None:
     assert found.shape == (50, 2)
     assert np.cov(found.T) == pytest.approx(np.eye(2), abs=1e-10)
     assert whitened(points[:, 1:2], points[:, 1:2]).tolist() == np.zeros((50, 1)).tolist()
+
+
+def test_white_points_do_not_depend_on_units_of_measurement() -> None:
+    rng = np.random.default_rng(5)
+    points = rng.normal(0, 1, (40, 3)) @ rng.normal(0, 1, (3, 3))
+    # Earnings in cents beside a share: their variances differ by a factor of 10^18.
+    other = points * [1e6, 1.0, 1e-3] + [3e7, 0.0, 0.5]
+    for one, two in ((points, other), (points[:7], other[:7])):
+        first, second = whitened(points, one), whitened(other, two)
+        assert first.shape == second.shape == (40, 3)
+        assert nearest(first, first, 3, itself=False).tolist() == nearest(second, second, 3, itself=False).tolist()
