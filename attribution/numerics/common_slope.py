@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.numerics.logit import inverses, products
+from attribution.numerics.logit import inverses, lean_on, products
 from attribution.numerics.pairs import positive
 from attribution.numerics.resample import blocks
 
@@ -94,7 +94,8 @@ class CommonSlope:
             else:
                 target = own * self.target
                 read[:, arm + 1 :] = target @ self.apart / positive(target.sum(axis=1, keepdims=True))
-        lean = np.einsum("dij,dj->di", inverses(products(self.columns, weights)), read)
+        squares = products(self.columns, weights)
+        lean = lean_on(squares, inverses(squares), read)
         return np.asarray(weights * (lean @ self.columns.T))
 
 

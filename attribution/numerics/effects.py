@@ -21,6 +21,7 @@ from attribution.numerics.logit import (
     fit_index,
     fit_index_draws,
     inverses,
+    lean_on,
     orthonormal,
     products,
 )
@@ -235,8 +236,8 @@ class Contrast:
                 made = mass / positive(np.where(np.isnan(size), np.nan, total))
                 lean = lean - made @ design
             if mean is not None:
-                inverse = inverses(products(design, base))
-                lean = np.einsum("dij,dj->di", inverse, mean + lean)
+                squares = products(design, base)
+                lean = lean_on(squares, inverses(squares), mean + lean)
                 made = made + base * (lean @ design.T)
             omega[:, arm] = sign * made
         return omega

@@ -39,6 +39,9 @@ FEW = 64
 SINGULAR = 1e-12
 """Smallest eigenvalue of a matrix of products relative to its largest below which a design has no full rank."""
 
+SPANNED = 1e-8
+"""Largest part of a side beyond what a singular matrix spans that is rounding."""
+
 CELLS = 2_000_000
 """Numbers in the largest temporary matrix of products: 16 MB."""
 
@@ -134,6 +137,28 @@ def solve_each(matrices: Floats, sides: Floats) -> Floats:
 def inverses(matrices: Floats) -> Floats:
     """Return the inverse of each of the symmetric `matrices[n_draws, k, k]`; NaN where singular."""
     return solve_each(matrices, np.broadcast_to(np.eye(matrices.shape[1]), matrices.shape))
+
+
+def lean_on(matrices: Floats, inverse: Floats, sides: Floats) -> Floats:
+    """Return the solution of `matrices[n_draws, k, k]` against `sides[n_draws, k]`, given what `inverses` made of them.
+
+    Where one is singular, that of least norm if the side lies in what the matrix spans: a column that no unit of the
+    draw holds, and the target neither, leaves a regression's reading as it is. NaN for a side that reaches beyond.
+    """
+    found = np.einsum("dij,dj->di", inverse, sides)
+    lost = np.flatnonzero(np.isnan(inverse[:, 0, 0]))
+    lost = lost[np.isfinite(matrices[lost]).all(axis=(1, 2)) & np.isfinite(sides[lost]).all(axis=1)]
+    if not len(lost):
+        return found
+    values, vectors = np.linalg.eigh(matrices[lost])
+    kept = values > SINGULAR * np.maximum(values[:, -1:], 1e-300)
+    along = np.einsum("dij,di->dj", vectors, sides[lost])
+    beyond = np.sqrt((np.where(kept, 0.0, along) ** 2).sum(axis=1))
+    step = np.where(kept, along / np.where(kept, values, 1.0), 0.0)
+    made = np.einsum("dij,dj->di", vectors, step)
+    made[beyond > SPANNED * np.sqrt((sides[lost] ** 2).sum(axis=1))] = np.nan
+    found[lost] = made
+    return found
 
 
 def fit_index(design: Floats, trained: Bools, weight: Floats, link: Link) -> IndexFit:

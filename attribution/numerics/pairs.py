@@ -20,6 +20,7 @@ from attribution.numerics.logit import (
     fit_index,
     fit_index_draws,
     inverses,
+    lean_on,
     orthonormal,
     products,
 )
@@ -136,8 +137,9 @@ class PanelPair:
         regression, lean, inverse = np.zeros_like(treated[:1]), np.zeros((1, k)), np.zeros((1, k, k))
         if self.adjust in WITH_REGRESSION:
             regression = untrained * odds if self.adjust == "doubly_robust_improved" else untrained
-            inverse = inverses(products(self.design, regression))
-            lean = np.einsum("dij,dj->di", inverse, omega @ self.design)
+            squares = products(self.design, regression)
+            inverse = inverses(squares)
+            lean = lean_on(squares, inverse, omega @ self.design)
             omega = omega - regression * (lean @ self.design.T)
         return _Parts(omega, treated, control, regression, odds, lean, inverse)
 

@@ -141,26 +141,47 @@ def test_a_single_stratum_with_one_unit_of_an_arm_has_a_layer_of_one_degree() ->
     assert any("all that tells its noise" in note for note in found.notes)
 
 
-def test_a_set_that_alone_tells_a_covariate_leaves_no_variance_and_says_so() -> None:
+def with_few_abroad(also: int | None) -> tuple[at.Panel, Cohort]:
+    """Return strata of grades, two with one trained unit each: all controls abroad are in the last, `also` is too."""
     rng = np.random.default_rng(3)
     grade = np.repeat(["a", "b", "c"], 12)
-    trained = np.tile([1, 0, 0], 12)
-    # Two strata have a single trained unit each; the controls of one are the only ones abroad.
     grade[30:33], grade[33:] = "d", "e"
     abroad = (grade == "e").astype(float)
-    frame = pd.DataFrame(
-        {"id": range(36), "kpi": rng.normal(size=36), "trained": trained, "grade": grade, "abroad": abroad}
-    )
+    if also is not None:
+        abroad[also] = 1.0
+    frame = pd.DataFrame({"id": range(36), "kpi": rng.normal(size=36), "grade": grade, "abroad": abroad})
+    frame["trained"] = np.tile([1, 0, 0], 12)
     panel = at.Panel.from_frame(
         frame, unit="id", outcome="kpi", trained="trained", covariates=["grade", "abroad"], kind="cross_section"
     )
-    found = adjusted(panel.with_cohort(exact(panel, covariates=["grade"])), covariates=["abroad"])
+    return panel, exact(panel, covariates=["grade"])
+
+
+def test_a_set_that_alone_tells_a_covariate_leaves_no_variance_and_says_so() -> None:
+    # One trained of another set is abroad: without the last set no control says what is to be expected there.
+    panel, cohort = with_few_abroad(also=0)
+    found = adjusted(panel.with_cohort(cohort), covariates=["abroad"])
     assert np.isnan(found.std_error("effect"))
     said = "without one of the matched sets the adjusted effect does not exist: its variance is undefined"
     assert said in found.notes
     finding = standard_error(Evidence(panel=panel, estimate=found))
     assert (finding.status, said in finding.message) == ("fail", True)
     assert "adjust for less than abroad" in finding.remedy
+
+
+def test_a_set_that_takes_a_level_with_it_leaves_the_rest_as_it_is() -> None:
+    panel, cohort = with_few_abroad(also=None)
+    found = adjusted(panel.with_cohort(cohort), covariates=["abroad"])
+    assert np.isfinite(found.std_error("effect"))
+    last = found.clusters[35]
+    assert (found.clusters == last).sum() == 3
+    assert found.replay is not None
+    without = np.ones((1, len(found.strata)))
+    without[0, last] = 0.0
+    gone = cohort.weights.copy()
+    gone[33:] = 0.0
+    others = adjusted(panel.with_cohort(replace(cohort, weights=gone)), covariates=[], adjust="none")
+    assert found.replay(without)[0, 0] == pytest.approx(others.value("effect"), rel=1e-9)
 
 
 def sites(n: int = 160, count: int = 20) -> Floats:

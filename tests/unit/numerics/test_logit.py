@@ -12,6 +12,8 @@ from attribution.numerics.logit import (
     FitError,
     fit_index,
     fit_index_draws,
+    inverses,
+    lean_on,
     orthonormal,
     products,
     solve_each,
@@ -160,3 +162,28 @@ def test_a_singular_matrix_is_nan_and_spoils_no_other() -> None:
     found = solve_each(matrices, np.ones((4, 2, 1)))
     assert good @ found[0] == pytest.approx(np.ones((2, 1)))
     assert np.isnan(found[1:]).all()
+
+
+def test_a_column_that_a_draw_and_its_target_lack_is_no_loss() -> None:
+    covariates, _, weight = make(80)
+    rare = np.zeros(80)
+    rare[:2] = 1.0
+    design = orthonormal(np.column_stack([covariates, rare]), weight)
+    draws = np.stack([weight, np.where(rare > 0, 0.0, weight)])
+    squares = products(design, draws)
+    # What is read: somebody without the rare level, then the mean of all, which holds some of it.
+    for row, side in enumerate((design[5], weight @ design / weight.sum())):
+        found = lean_on(squares, inverses(squares), np.stack([side, side]))
+        assert squares[0] @ found[0] == pytest.approx(side, abs=1e-9)
+        if row:
+            assert np.isnan(found[1]).all()
+            continue
+        without = orthonormal(covariates[2:], weight[2:])
+        own = products(without, weight[None, 2:])[0]
+        expected = without @ np.linalg.solve(own, without[3])
+        assert design[2:] @ found[1] == pytest.approx(expected, rel=1e-8)
+
+
+def test_nothing_is_read_from_nothing() -> None:
+    squares = np.stack([np.zeros((2, 2)), np.full((2, 2), np.nan)])
+    assert np.isnan(lean_on(squares, inverses(squares), np.ones((2, 2)))).all()
