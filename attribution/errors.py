@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 
 class AttributionError(Exception):
@@ -46,6 +47,14 @@ def require_type(value: object, kind: type, *, name: str, remedy: str) -> None:
     """Raise `MethodError` unless a public function's argument is of the kind it takes."""
     if not isinstance(value, kind):
         raise MethodError(f"{name} is a {type(value).__name__}, not a {kind.__name__}", where=name, remedy=remedy)
+
+
+def require_known(**given: tuple[object, object]) -> None:
+    """Raise `MethodError` for an option whose value is not one of its literals: `controls=(value, Controls)`."""
+    for name, (value, literal) in given.items():
+        known = get_args(literal)
+        if value not in known:
+            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from attribution.cohorts.strata import refuse_products, strata_cohort
+from attribution.cohorts.strata import OfStrata, refuse_products, strata_cohort
 from attribution.cohorts.subjects import Kpi, Missing, Subjects, subjects
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_known
 from attribution.numerics.strata import Codes, Rule, cut_points, equal_rows
 
 Cut = Sequence[float] | int | Rule | Literal["exact"]
@@ -24,7 +24,7 @@ def coarsened(
     covariates: Sequence[str] = (),
     bins: Rule | int = "sturges",
     cutpoints: Mapping[str, Cut] | None = None,
-    estimand: Literal["ATT", "ATE"] = "ATT",
+    estimand: OfStrata = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -54,6 +54,7 @@ def coarsened(
 
     Source: Iacus, King & Porro (2012); bins as `cem` of MatchIt 4.7.1.
     """
+    require_known(estimand=(estimand, OfStrata))
     refuse_products(panel, covariates, "coarsened")
     _require_bins(bins, "bins")
     found = subjects(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-from attribution.cohorts.strata import listed, refuse_products, strata_cohort
+from attribution.cohorts.strata import OfStrata, listed, refuse_products, strata_cohort
 from attribution.cohorts.subjects import Kpi, Missing, subjects
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
+from attribution.errors import require_known
 from attribution.numerics.strata import equal_rows
 
 
@@ -16,7 +17,7 @@ def exact(
     panel: Panel,
     *,
     covariates: Sequence[str] = (),
-    estimand: Literal["ATT", "ATE"] = "ATT",
+    estimand: OfStrata = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -45,6 +46,7 @@ def exact(
     Source: Stuart (2010), section 3.1; the weights of MatchIt 4.7.1 up to their scale.
     """
     refuse_products(panel, covariates, "exact")
+    require_known(estimand=(estimand, OfStrata))
     found = subjects(
         panel,
         covariates=covariates,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from attribution.cohorts.links import exact_strata
 from attribution.cohorts.metric import Distance, Scale, metric_of, too_many
-from attribution.cohorts.strata import listed, lost_note, set_matches
+from attribution.cohorts.strata import OfStrata, listed, lost_note, set_matches
 from attribution.cohorts.subjects import Kpi, Missing, cohort_of, subjects
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_known
 from attribution.numerics.assignment import TooManyPairsError, full_match, star_sets
 from attribution.numerics.strata import stratum_weights
 
@@ -26,7 +26,7 @@ def full(
     caliper: float | None = None,
     caliper_on: Scale | None = None,
     exact: Sequence[str] = (),
-    estimand: Literal["ATT", "ATE"] = "ATT",
+    estimand: OfStrata = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -54,6 +54,7 @@ def full(
 
     Source: Rosenbaum (1991); Hansen (2004); Hansen & Klopfer (2006).
     """
+    require_known(estimand=(estimand, OfStrata))
     found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)
     found, codes = exact_strata(panel, found, exact, missing)
     metric = metric_of(panel, found, distance, caliper, caliper_on, "full")

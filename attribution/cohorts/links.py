@@ -30,7 +30,7 @@ def exact_strata(panel: Panel, found: Subjects, exact: Sequence[str], missing: M
     """
     if not len(exact):
         return found, np.zeros(len(found.inside), dtype=np.int64)
-    require_names(panel, exact)
+    require_names(panel, exact, option="exact")
     products = [name for name in exact if name not in panel.units.covariates]
     if products:
         raise MethodError(

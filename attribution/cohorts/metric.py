@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.cohorts.score import fit_propensity
+from attribution.cohorts.strata import is_number
 from attribution.cohorts.subjects import Subjects
 from attribution.core.cohort import Propensity
 from attribution.core.panel import Panel
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_known
 from attribution.numerics.assignment import Caliper, TooManyPairsError
 from attribution.numerics.distance import mahalanobis
 from attribution.numerics.nearest import snapped
@@ -50,12 +51,14 @@ def metric_of(
         raise MethodError(
             f"distance is {distance!r}", where="distance", remedy="choose 'logit', 'propensity' or 'mahalanobis'"
         )
-    if caliper is not None and not (np.isfinite(caliper) and caliper > 0):
+    if caliper is not None and not (is_number(caliper) and 0 < caliper < np.inf):
         raise MethodError(
             f"caliper is {caliper!r}",
             where="caliper",
             remedy="give a positive number of standard deviations, such as 0.2, or leave it out",
         )
+    if caliper_on is not None:
+        require_known(caliper_on=(caliper_on, Scale))
     if caliper is None and caliper_on is not None:
         raise MethodError(
             "there is no caliper", where="caliper_on", remedy="give a caliper, such as 0.2, or leave caliper_on out"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attribution.cohorts.links import exact_strata, link_cohort, why_unmatched
 from attribution.cohorts.metric import Metric, Scale, metric_of
 from attribution.cohorts.score import fit_propensity
-from attribution.cohorts.strata import require_whole
+from attribution.cohorts.strata import is_number, require_whole
 from attribution.cohorts.subjects import Kpi, Missing, Subjects, subjects
 from attribution.core.cohort import Cohort, Propensity
 from attribution.core.panel import Panel
@@ -178,7 +178,7 @@ def _every_level(found: Subjects) -> Floats:
     return np.concatenate(columns, axis=1)
 
 
-def _require(distance: str, order: Order | None, ties: str, tolerance: float, replacement: bool) -> None:
+def _require(distance: str, order: Order | None, ties: str, tolerance: float, replacement: object) -> None:
     if distance not in (*ON_PROPENSITY, "mahalanobis", "standardised"):
         raise MethodError(
             f"distance is {distance!r}",
@@ -189,6 +189,8 @@ def _require(distance: str, order: Order | None, ties: str, tolerance: float, re
         raise MethodError(f"order is {order!r}", where="order", remedy="choose 'largest', 'smallest' or 'data'")
     if ties not in ("first", "all"):
         raise MethodError(f"ties is {ties!r}", where="ties", remedy="choose 'first' or 'all'")
+    if not isinstance(replacement, (bool, np.bool_)):
+        raise MethodError(f"replacement is {replacement!r}", where="replacement", remedy="give true or false")
     if replacement and order is not None:
         raise MethodError(
             "with replacement nobody chooses before anybody else",
@@ -201,7 +203,7 @@ def _require(distance: str, order: Order | None, ties: str, tolerance: float, re
             where="ties",
             remedy="pass replacement=True, or leave ties out",
         )
-    if not tolerance >= 0 or (tolerance > 0 and ties != "all"):
+    if not is_number(tolerance) or not tolerance >= 0 or (tolerance > 0 and ties != "all"):
         raise MethodError(
             f"tolerance is {tolerance!r} with ties={ties!r}",
             where="tolerance",

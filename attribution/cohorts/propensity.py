@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.cohorts.score import fit_score
+from attribution.cohorts.strata import is_number
 from attribution.cohorts.subjects import Kpi, Missing, Subjects, cohort_of, subjects
 from attribution.core.cohort import Cohort, Estimand
 from attribution.core.covariates import dependence
@@ -139,13 +140,13 @@ def _require_options(estimand: str, stabilised: bool, keep: Sequence[float] | No
             where="stabilised",
             remedy="leave it out: it changes no contrast within arms",
         )
-    if keep is not None and not (len(keep) == 2 and 0 <= keep[0] < keep[1] <= 1):
+    if keep is not None and not (np.ndim(keep) == 1 and len(keep) == 2 and 0 <= keep[0] < keep[1] <= 1):
         raise MethodError(
-            f"{tuple(keep)!r} is no range of propensities",
+            f"{tuple(keep) if np.ndim(keep) else keep!r} is no range of propensities",
             where="keep",
             remedy="give its two ends, such as keep=(0.1, 0.9)",
         )
-    if cap is not None and not 0.5 <= cap < 1:
+    if cap is not None and not (is_number(cap) and 0.5 <= cap < 1):
         raise MethodError(
             f"{cap!r} is no quantile to cut weights at",
             where="cap",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from attribution.errors import MethodError
 from attribution.numerics.strata import stratum_weights, with_both_arms
 
 Codes = NDArray[np.int64]
+OfStrata = Literal["ATT", "ATE"]
+"""Whom strata can speak for: the trained, or everybody in them."""
 
 NAMED = 4
 """Covariates that a reason names."""
@@ -26,7 +29,7 @@ def strata_cohort(
     codes: Codes,
     *,
     method: str,
-    estimand: Literal["ATT", "ATE"],
+    estimand: OfStrata,
     alike: str,
     remedy: str,
     propensity: Propensity | None = None,
@@ -90,6 +93,11 @@ def refuse_products(panel: Panel, covariates: Sequence[str], method: str) -> Non
             where=method,
             remedy=f"name its parts: {', '.join(map(repr, products[0].split(':')))}; strata cross them anyway",
         )
+
+
+def is_number(value: object) -> bool:
+    """Return whether an option is one number, Python's or numpy's."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def require_whole(name: str, value: Any, lowest: int) -> None:

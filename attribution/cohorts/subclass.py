@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from attribution.cohorts.score import fit_propensity
-from attribution.cohorts.strata import require_whole, strata_cohort
+from attribution.cohorts.strata import OfStrata, require_whole, strata_cohort
 from attribution.cohorts.subjects import Kpi, Missing, subjects
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_known
 from attribution.numerics.strata import fill_classes, quantile_classes
 
 
@@ -22,7 +22,7 @@ def subclass(
     covariates: Sequence[str] = (),
     subclasses: int = 6,
     least: int = 1,
-    estimand: Literal["ATT", "ATE"] = "ATT",
+    estimand: OfStrata = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -53,6 +53,7 @@ def subclass(
 
     Source: Rosenbaum & Rubin (1984); quantiles and filling as `subclass` of MatchIt 4.7.1.
     """
+    require_known(estimand=(estimand, OfStrata))
     require_whole("subclasses", subclasses, 1)
     require_whole("least", least, 0)
     found = subjects(panel, covariates=covariates, baseline=baseline, followup=followup, kpi=kpi, missing=missing)

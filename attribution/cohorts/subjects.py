@@ -14,7 +14,7 @@ from attribution.core.arms import CONTROL, LEFT_OUT, TRAINED, Window, adoption_a
 from attribution.core.cohort import Cohort, Estimand, Matches, Propensity, WeightModel
 from attribution.core.covariates import covariate_matrix, require_names
 from attribution.core.panel import Panel
-from attribution.errors import DataError, MethodError
+from attribution.errors import DataError, MethodError, require_known
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,6 +68,7 @@ def subjects(
     `independent` for a method that fits nothing. Raises `MethodError` for options that do not go together or an arm
     without units, `DataError` for unusable covariates.
     """
+    require_known(kpi=(kpi, Kpi), missing=(missing, Missing))
     _require_options(panel, covariates, baseline, followup, kpi)
     require_names(panel, covariates)
     before, arms, reasons = _arms(panel, baseline, followup)

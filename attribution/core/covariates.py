@@ -18,6 +18,9 @@ from attribution.errors import DataError, MethodError
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+SHOWN = 12
+"""Names of covariates that an error lists."""
+
 DEPENDENT = 1e-8
 """What is left of a column after those before it, relative to its spread, below which it is a combination of them."""
 
@@ -67,17 +70,17 @@ def covariate_matrix(
     return design, labels
 
 
-def require_names(panel: Panel, names: Sequence[str]) -> None:
-    """Raise `MethodError` for names of which the panel has no covariate, or that stand twice."""
+def require_names(panel: Panel, names: Sequence[str], *, option: str = "covariates") -> None:
+    """Raise `MethodError` for names of which the panel has no covariate, or that stand twice; `option` named them."""
     if isinstance(names, str):
         raise MethodError(
-            f"covariates is the text {names!r}, not a list of names",
-            where="covariates",
-            remedy=f"pass covariates=[{names!r}]",
+            f"{option} is the text {names!r}, not a list of names",
+            where=option,
+            remedy=f"pass {option}=[{names!r}]",
         )
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
-        raise MethodError(f"{_listed(twice)} stands twice", where="covariates", remedy="name each covariate once")
+        raise MethodError(f"{_listed(twice)} stands twice", where=option, remedy="name each covariate once")
     known = panel.units.covariates
     for name in names:
         for part in [name] if name in known else name.split(":"):
@@ -85,10 +88,11 @@ def require_names(panel: Panel, names: Sequence[str]) -> None:
                 continue
             near = get_close_matches(part, known, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            listed = f"choose from {', '.join(known)}" if known else "the panel has none"
+            more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
+            listed = f"choose from {', '.join([*known][:SHOWN])}{more}" if known else "the panel has none"
             raise MethodError(
                 f"there is no covariate {part!r}",
-                where="covariates",
+                where=option,
                 remedy=f"{hint}{listed}; covariates are read by Panel.from_frame(covariates=[…]), in a design file by "
                 "columns.covariates",
             )

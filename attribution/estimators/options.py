@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-
-
-def require_known(**given: tuple[str, Any]) -> None:
-    """Raise `MethodError` for an option whose value is not one of its literals: `controls=(value, Controls)`."""
-    for name, (value, literal) in given.items():
-        known = get_args(literal)
-        if value not in known:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
+from attribution.errors import require_known as require_known
 
 
 def require_steps(**given: Any) -> None:

@@ -84,6 +84,12 @@ def test_a_wrong_name_is_refused_with_the_nearest(names: Any, what: str, remedy:
     assert remedy in error.value.remedy
 
 
+def test_of_many_covariates_an_error_lists_a_few() -> None:
+    with pytest.raises(MethodError) as error:
+        covariate_matrix(make(**{f"d{place}": AGE for place in range(40)}), ["zzz"], EVERYBODY)
+    assert "d10, d11 and 28 more; covariates are read by" in error.value.remedy
+
+
 def test_a_panel_without_covariates_says_how_to_read_them() -> None:
     with pytest.raises(MethodError) as error:
         covariate_matrix(make(), ["age"], EVERYBODY)
