@@ -12,6 +12,7 @@ from attribution.core.arms import Controls
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.core.panel import Panel
+from attribution.errors import MethodError
 from attribution.estimators.did import did
 from attribution.estimators.lagged import LaggedMap, lagged
 
@@ -94,7 +95,8 @@ def bracket(
 ) -> Bracket:
     """Return difference-in-differences and the lagged outcome, which bracket the effect if either is right.
 
-    Both take the same units, windows and weights. Raises what `did` and `lagged` raise.
+    Both take the same units, windows and weights. Raises what `did` and `lagged` raise, and
+    `MethodError` for a cohort of matches.
 
     Examples
     --------
@@ -108,9 +110,19 @@ def bracket(
     Source: Ding & Li (2019), A bracketing relationship between difference-in-differences and lagged-dependent-variable
     adjustment, Political Analysis 27; Angrist & Pischke (2009), section 5.4.
     """
+    cohort = panel.cohort
+    if cohort is not None and cohort.matches is not None:
+        raise MethodError(
+            "on matches did adds a regression on what the cohort was made with, and lagged does not, so that they "
+            "differ by more than the baseline",
+            where=f"cohort {cohort.method}",
+            remedy="look at did and lagged beside each other, or use a propensity or entropy cohort",
+        )
     parallel = did(panel, baseline=baseline, followup=followup, controls=controls)
     ignorable = lagged(panel, baseline=baseline, followup=followup, controls=controls)
-    replay = ignorable.replay
-    assert isinstance(replay, LaggedMap)
-    levels, slope = replay.fit(np.ones((1, len(ignorable.strata))))
+    # A cohort's refits are around the map: slope and gap are those at its weights as they are.
+    plain = panel if cohort is None else panel.with_cohort(cohort.fixed())
+    at_one = lagged(plain, baseline=baseline, followup=followup, controls=controls)
+    assert isinstance(at_one.replay, LaggedMap)
+    levels, slope = at_one.replay.fit(np.ones((1, len(at_one.strata))))
     return Bracket(parallel, ignorable, float(slope[0]), float(levels[0, 0] - levels[0, 2]))

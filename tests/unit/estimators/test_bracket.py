@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import attribution as at
+from attribution.errors import MethodError
 from attribution.estimators.bracket import bracket
 from tests.unit.estimators.reverting import WINDOWS, build, frame
 
@@ -56,3 +58,24 @@ def test_the_interval_is_the_union_and_undefined_where_one_is() -> None:
     rows["team"] = np.where(rows["start"] == 2, 0, rows["person"])
     assert bracket(build(rows, cluster="team"), **WINDOWS).interval().kind == "undefined"
     assert found._repr_html_().count("<tr>") == 3
+
+
+def test_on_estimated_weights_slope_and_gap_are_those_of_the_weighted_arms() -> None:
+    rows = frame()
+    rows["size"] = np.sin(rows["person"])
+    panel = build(rows, covariates=["size"])
+    for make in (at.propensity, at.entropy):
+        weighted = panel.with_cohort(make(panel, covariates=["size"], **WINDOWS))
+        found = bracket(weighted, **WINDOWS)
+        assert found.did.value("effect") == at.did(weighted, **WINDOWS).value("effect")
+        apart = found.did.value("effect") - found.lagged.value("effect")
+        assert apart == pytest.approx(-(1 - found.slope) * found.gap, rel=1e-10)
+
+
+def test_on_matches_the_two_differ_by_a_regression_and_are_no_bracket() -> None:
+    rows = frame()
+    rows["size"] = np.sin(rows["person"])
+    panel = build(rows, covariates=["size"])
+    matched = panel.with_cohort(at.nearest(panel, covariates=["size"], **WINDOWS))
+    with pytest.raises(MethodError, match="did adds a regression"):
+        bracket(matched, **WINDOWS)
