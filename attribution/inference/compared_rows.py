@@ -61,11 +61,16 @@ def compared_rows(
 
     Covariates are, unless given, those that the estimate adjusts for, or else the columns of the panel's cohort. Where
     the KPI's own baseline is among them beside the cohort's, and for `lagged`, the level of the follow-up is compared,
-    else the change. Raises `MethodError` for an estimate that compares no two arms of units, or not those of this
-    panel.
+    else the change. By a cohort's weights both arms count the same. Raises `MethodError` for
+    an estimate that compares no two arms of units, or not those of this panel.
     """
     trained, control = _arms(panel, estimate, where)
-    return _rows(panel, estimate, trained, control, covariates, compares)
+    rows = _rows(panel, estimate, trained, control, covariates, compares)
+    if panel.cohort is None or panel.cohort.arms is None:
+        return rows
+    # Methods scale the weights of an arm in ways of their own, which no contrast sees but this regression would.
+    arms = [rows.weight[rows.trained == code].sum() for code in (0.0, 1.0)]
+    return replace(rows, weight=np.where(rows.trained == 0.0, rows.weight * (arms[1] / arms[0]), rows.weight))
 
 
 def rows_before(

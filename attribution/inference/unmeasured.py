@@ -221,9 +221,10 @@ class Robustness:
     def __repr__(self) -> str:
         one = self.strongest
         beside = "" if one is None else f"; {self.times():.3g} × {one.covariate}"
+        interval = "undefined" if np.isnan(self.value_of_interval) else f"{self.value_of_interval:.1%}"
         return (
             f"Robustness({self.outcome!r}: effect {self.effect:.5g}, value {self.value:.1%}, of the interval "
-            f"{self.value_of_interval:.1%}, E-value {self.e_value.point:.3g}{beside})"
+            f"{interval}, E-value {self.e_value.point:.3g}{beside})"
         )
 
     def _repr_html_(self) -> str:

@@ -332,3 +332,18 @@ def test_estimates_without_two_arms_are_refused() -> None:
         rows, period="month", outcome="sales", adopted="start", kind="repeated_cross_sections"
     )
     assert "rows of different people" in refused(at.did(crossed, baseline=[0], followup=[1]), crossed).what
+
+
+def test_how_a_cohort_scales_the_weights_of_an_arm_changes_nothing() -> None:
+    panel = once(people())
+    cohort = at.entropy(panel, covariates=["tenure", "site"]).fixed()
+    assert cohort.arms is not None
+    found = robustness(adjusted(panel.with_cohort(cohort)), panel.with_cohort(cohort))
+    scaled = replace(cohort, weights=np.where(cohort.arms == 0, 7.0, 1.0) * np.asarray(cohort.weights))
+    other = robustness(adjusted(panel.with_cohort(scaled)), panel.with_cohort(scaled))
+    assert other.value == pytest.approx(found.value, rel=1e-12)
+    assert other.times() == pytest.approx(found.times(), rel=1e-12)
+    assert other.spread == pytest.approx(found.spread, rel=1e-12)
+    # Nearly the same weights, on another scale, by the propensity.
+    weighted = panel.with_cohort(at.propensity(panel, covariates=["tenure", "site"]))
+    assert robustness(adjusted(weighted), weighted).value == pytest.approx(found.value, abs=0.005)
