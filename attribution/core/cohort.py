@@ -92,6 +92,13 @@ class Propensity:
             {"column": self.labels, "coefficient": self.coefficients, "std_error": self.std_error, "z": z}
         )
 
+    def __repr__(self) -> str:
+        inside = self.probability[~np.isnan(self.probability)]
+        return (
+            f"Propensity({len(inside):,} units, {len(self.labels)} columns: from {inside.min():.3g} to "
+            f"{inside.max():.3g}, log-likelihood {self.log_likelihood:.1f})"
+        )
+
     def _repr_html_(self) -> str:
         from attribution.core.display import table_html
 

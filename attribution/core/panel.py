@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from attribution.core.cohort import Cohort
 from attribution.core.periods import Periods
-from attribution.errors import require_type
+from attribution.errors import DataError, require_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,10 +171,20 @@ class Panel:
     def with_cohort(self, cohort: Cohort) -> Panel:
         """Return the panel with a cohort: whom the comparison consists of, and with which weights.
 
-        Raises `DataError` if the cohort's weights are not one per unit.
+        Raises `DataError` if the cohort's weights are not one per unit, or it has for trained whom this panel has not:
+        it is of other people.
         """
         require_type(cohort, Cohort, name="cohort", remedy="pass a Cohort with one weight per unit")
         cohort.require_units(len(self.units))
+        if cohort.arms is not None:
+            strangers = (cohort.arms == 1) & (self.units.adopted == NEVER)
+            if strangers.any():
+                raise DataError(
+                    f"{int(strangers.sum()):,} of its {int((cohort.arms == 1).sum()):,} trained never were trained in "
+                    f"this panel; for example, {self.columns.unit or 'row'} {self.units.label[int(strangers.argmax())]}",
+                    where=f"cohort {cohort.method}",
+                    remedy="build the cohort from the same panel it is attached to",
+                )
         return replace(self, cohort=cohort)
 
     @property

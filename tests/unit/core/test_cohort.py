@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import attribution as at
-from attribution.core.cohort import Cohort
+from attribution.core.cohort import Cohort, Propensity
 from attribution.errors import DataError
 
 
@@ -46,3 +46,17 @@ def test_a_weight_that_is_none_is_refused_with_its_place(panel: at.Panel, bad: f
     with pytest.raises(DataError, match="2 weights are negative or not finite, the first for unit 1") as error:
         panel.with_cohort(Cohort("nearest", "ATT", np.array([1.0, bad, bad])))
     assert "0 to leave one out" in error.value.remedy
+
+
+def test_a_cohort_of_as_many_other_people_is_refused_by_its_trained(panel: at.Panel) -> None:
+    arms = np.array([1, 0, 1], dtype=np.int8)  # the panel's third unit never was trained
+    with pytest.raises(DataError, match="1 of its 2 trained never were trained in this panel; for example, u 3"):
+        panel.with_cohort(Cohort("nearest", "ATT", np.ones(3), arms=arms))
+    fits = Cohort("nearest", "ATT", np.ones(3), arms=np.array([1, 0, 0], dtype=np.int8))
+    assert panel.with_cohort(fits).cohort is fits  # who is trained later may be a control
+
+
+def test_a_propensity_says_how_far_it_reaches() -> None:
+    empty = np.zeros((3, 2))
+    fit = Propensity(("intercept", "age"), np.zeros(2), np.ones(2), -1.5, np.array([0.2, np.nan, 0.6]), empty, empty)
+    assert repr(fit) == "Propensity(2 units, 2 columns: from 0.2 to 0.6, log-likelihood -1.5)"
