@@ -179,9 +179,10 @@ class Panel:
         if cohort.arms is not None:
             strangers = (cohort.arms == 1) & (self.units.adopted == NEVER)
             if strangers.any():
+                first = self.units.label[int(strangers.argmax())]
                 raise DataError(
                     f"{int(strangers.sum()):,} of its {int((cohort.arms == 1).sum()):,} trained never were trained in "
-                    f"this panel; for example, {self.columns.unit or 'row'} {self.units.label[int(strangers.argmax())]}",
+                    f"this panel; for example, {self.columns.unit or 'row'} {first}",
                     where=f"cohort {cohort.method}",
                     remedy="build the cohort from the same panel it is attached to",
                 )
