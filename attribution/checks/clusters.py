@@ -112,13 +112,15 @@ def standard_error(evidence: Evidence) -> Finding:
             "train (or compare with) more than one site, team or person, or report the observed change alone",
         )
     fewer = [note for note in estimate.notes if note.endswith("its variance is undefined")]
-    if fewer and estimate.adjusted:
+    if fewer:
+        less = f"adjust for less than {', '.join(estimate.adjusted)}"
+        if not estimate.adjusted:
+            less = "make the cohort with fewer covariates, or merge rare levels"
         return STANDARD_ERROR.finding(
             "fail",
             observed,
             f"{which}: {fewer[0]}",
-            f"adjust for less than {', '.join(estimate.adjusted)}: something that hardly anybody of an arm is, or has, "
-            "cannot be told without them",
+            f"{less}: something that hardly anybody of an arm is, or has, cannot be told without them",
         )
     whose = "trained unit" if undefined == ["change"] or not estimate.n.control.units else "unit of either arm"
     return STANDARD_ERROR.finding(

@@ -17,7 +17,7 @@ from attribution.core.cohort import Cohort, WeightModel
 from attribution.core.estimate import Estimate, Regroupable, Replay, Standardised
 from attribution.core.panel import Panel
 from attribution.errors import MethodError
-from attribution.estimators.matched import matched_estimate
+from attribution.estimators.matched import UNDEFINED, matched_estimate
 from attribution.estimators.matches.entered import settled
 from attribution.estimators.strata import ever_never_strata, has_lone_arm
 from attribution.numerics.resample import cached_blocks, picked
@@ -30,6 +30,8 @@ ON_UNITS = ("classical", "HC0", "HC1", "HC2", "HC3")
 
 COUNTED = ("default", "CR0", "CR1")
 """Variances that count estimated weights, from the full influence or by refits."""
+
+ANEW = "the weights are estimated anew in every draw"
 
 
 class Build(Protocol):
@@ -70,6 +72,9 @@ def counted(panel: Panel, cohort: Cohort, estimate: Estimate, variance: str) -> 
             where=f"cohort {cohort.method}",
             remedy="leave the cohort off this panel, or use did, staggered or adjusted",
         )
+    if variance not in ON_UNITS:
+        # Said of leaving out single units, which is not what the variance is made of.
+        estimate = replace(estimate, notes=tuple(note for note in estimate.notes if not note.endswith(UNDEFINED)))
     if cohort.matches is not None:
         found = matched_estimate(panel, estimate, variance)
     else:
@@ -177,14 +182,17 @@ def _weighted(panel: Panel, cohort: Cohort, fit: WeightModel, estimate: Estimate
     size = np.asarray(summed, dtype=float).reshape(n_clusters, n_strata)
     strata = ever_never_strata(size, estimate.stratum_names, ever)
     by_cluster = cluster_sums(influence, clusters, n_clusters)
-    values = estimate.values
-    if has_lone_arm(size, ever) and not ever.all():
+    values, notes = estimate.values, (*strata.notes, *estimate.notes, *cohort.notes, ANEW)
+    lone = has_lone_arm(size, ever) and not ever.all()
+    if lone:
         layers = Layers(np.full((1, len(values), len(values)), np.nan), np.ones(1))
     elif variance == "default":
         layers = stratified(replay, values, by_cluster, strata.code, strata.cluster_weight)
     else:
         factor = n_clusters / (n_clusters - 1) if variance == "CR1" else 1.0
         layers = Layers(factor * (by_cluster.T @ by_cluster)[None], np.array([max(n_clusters - 1.0, 1.0)]))
+    if np.isnan(layers.covariance).any() and not lone:
+        notes = (*notes, f"without one of the clusters the weights or the effect do not exist: {UNDEFINED}")
     held = [int((size[:, side].sum(axis=1) > 0).sum()) for side in (ever, ~ever)]
     flow = estimate.n
     return replace(
@@ -200,7 +208,7 @@ def _weighted(panel: Panel, cohort: Cohort, fit: WeightModel, estimate: Estimate
             flow, trained=replace(flow.trained, clusters=held[0]), control=replace(flow.control, clusters=held[1])
         ),
         replay=replay,
-        notes=(*strata.notes, *estimate.notes, *cohort.notes, "the weights are estimated anew in every draw"),
+        notes=notes,
     )
 
 

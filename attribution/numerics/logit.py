@@ -139,25 +139,32 @@ def inverses(matrices: Floats) -> Floats:
     return solve_each(matrices, np.broadcast_to(np.eye(matrices.shape[1]), matrices.shape))
 
 
+def spanned(matrices: Floats, sides: Floats) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Return the solution of least norm of singular `matrices[n_draws, k, k]` against `sides[n_draws, k]`, the rank of
+    each, and how far each side reaches beyond what its matrix spans; NaN where something is not finite.
+    """
+    finite = np.asarray(np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(sides).all(axis=1))
+    values, vectors = np.linalg.eigh(np.where(finite[:, None, None], matrices, 0.0))
+    kept = values > SINGULAR * np.maximum(values[:, -1:], 1e-300)
+    along = np.einsum("dij,di->dj", vectors, np.where(finite[:, None], sides, np.nan))
+    beyond = np.sqrt((np.where(kept, 0.0, along) ** 2).sum(axis=1))
+    step = np.where(kept, along / np.where(kept, values, 1.0), 0.0 * along)
+    return np.einsum("dij,dj->di", vectors, step), kept.sum(axis=1), beyond
+
+
 def lean_on(matrices: Floats, inverse: Floats, sides: Floats) -> Floats:
     """Return the solution of `matrices[n_draws, k, k]` against `sides[n_draws, k]`, given what `inverses` made of them.
 
     Where one is singular, that of least norm if the side lies in what the matrix spans: a column that no unit of the
     draw holds, and the target neither, leaves a regression's reading as it is. NaN for a side that reaches beyond.
+    Columns are of the size of 1.
     """
-    found = np.einsum("dij,dj->di", inverse, sides)
+    found: Floats = np.einsum("dij,dj->di", inverse, sides)
     lost = np.flatnonzero(np.isnan(inverse[:, 0, 0]))
-    lost = lost[np.isfinite(matrices[lost]).all(axis=(1, 2)) & np.isfinite(sides[lost]).all(axis=1)]
-    if not len(lost):
-        return found
-    values, vectors = np.linalg.eigh(matrices[lost])
-    kept = values > SINGULAR * np.maximum(values[:, -1:], 1e-300)
-    along = np.einsum("dij,di->dj", vectors, sides[lost])
-    beyond = np.sqrt((np.where(kept, 0.0, along) ** 2).sum(axis=1))
-    step = np.where(kept, along / np.where(kept, values, 1.0), 0.0)
-    made = np.einsum("dij,dj->di", vectors, step)
-    made[beyond > SPANNED * np.sqrt((sides[lost] ** 2).sum(axis=1))] = np.nan
-    found[lost] = made
+    if len(lost):
+        made, _, beyond = spanned(matrices[lost], sides[lost])
+        made[beyond > SPANNED * np.maximum(np.sqrt((sides[lost] ** 2).sum(axis=1)), 1.0)] = np.nan
+        found[lost] = made
     return found
 
 
@@ -263,6 +270,8 @@ def newton(
     n, k = design.shape
     # The products of columns are made once for all steps where they may be kept.
     kept = pairs(design) if len(current) > 1 and n * k * (k + 1) // 2 <= CELLS else None
+    # The rank of draws in which columns are missing, of whom the totals know nothing either.
+    ranks = np.full(len(current), k)
     for step in range(LARGEST):
         mine = weights if len(active) == len(weights) else weights[active]
         if shared and step == 0:
@@ -277,7 +286,16 @@ def newton(
             fitted, curvature = _curve(current[active] @ design.T, mine, link)
             total = fitted @ design
             hessian = products(design, curvature) if kept is None else unpaired(curvature @ kept, k)
-        move = solve_each(hessian, (totals[active] - total)[:, :, None])[:, :, 0]
+        side = totals[active] - total
+        move = solve_each(hessian, side[:, :, None])[:, :, 0]
+        lost = np.flatnonzero(np.isnan(move[:, 0])) if shared else np.zeros(0, dtype=np.int64)
+        if len(lost):
+            made, rank, beyond = spanned(hessian[lost], side[lost])
+            if step == 0:
+                # No fit has led these draws here: what is singular is the draw, not a propensity of 0 or 1.
+                ranks[lost] = np.where(beyond <= SPANNED * np.sqrt((totals[lost] ** 2).sum(axis=1)), rank, k)
+            keeps = (ranks[active[lost]] == rank) & (rank < k)
+            move[lost[keeps]] = made[keeps]
         # How far a row can move at most, by the longest row; how far one does, only where it matters.
         ahead = np.sqrt((move**2).sum(axis=1)) * longest
         unsure = (ahead > 0.5) | ((ahead > enough) & (ahead < 10 * enough))

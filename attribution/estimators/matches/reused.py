@@ -80,8 +80,8 @@ def _layers(
     notes: tuple[str, ...] = ()
     if matches.on_propensity and propensity is not None:
         score = propensity.probability
-        points = np.where(np.isnan(score), 0.5, score)
-        points = np.log(points / (1 - points))[:, None]
+        # The logit itself, of which a propensity of 1 has lost everything.
+        points = (propensity.design @ propensity.coefficients)[:, None]
         rows, notes = _propensity_counted(along, propensity.design, score, panel.units.weight, rows)
     else:
         assert cohort.columns is not None

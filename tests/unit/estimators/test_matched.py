@@ -324,3 +324,43 @@ def test_the_share_of_a_matched_panel_comes_from_the_same_sets() -> None:
     assert covariance.loc["effect", "effect"] == pytest.approx(apart.var(ddof=1) / size, rel=1e-9)
     assert covariance.loc["effect", "change"] == pytest.approx(np.cov(own, apart)[0, 1] / size, rel=1e-9)
     assert at.attribution_factor(found, draws=199, seed=1).share == pytest.approx(apart.mean() / own.mean(), rel=1e-9)
+
+
+def few_trained(n: int = 63) -> at.Panel:
+    """Return a panel of two periods of which three are trained, with two covariates."""
+    rng = np.random.default_rng(5)
+    one, other = rng.normal(size=(2, n))
+    before = one + rng.normal(size=n)
+    trained = np.isin(np.arange(n), np.argsort(np.abs(one) + np.abs(other))[:3])
+    frame = pd.DataFrame(
+        {
+            "id": np.tile(np.arange(n), 2),
+            "month": np.repeat([0, 1], n),
+            "kpi": np.r_[before, before + trained + rng.normal(size=n)],
+            "start": np.tile(np.where(trained, 1.0, np.nan), 2),
+            "one": np.tile(one, 2),
+            "other": np.tile(other, 2),
+        }
+    )
+    return at.Panel.from_frame(
+        frame, unit="id", period="month", outcome="kpi", adopted="start", covariates=["one", "other"]
+    )
+
+
+def test_what_leaving_out_single_units_would_do_is_not_said_of_another_variance() -> None:
+    panel, windows = few_trained(), {"baseline": [0], "followup": [1]}
+    cohort = nearest(panel, covariates=["one", "other"], replacement=True, **windows)
+    found = at.did(panel.with_cohort(cohort), **windows)
+    assert found.variance == "abadie_imbens"
+    assert np.isfinite(found.std_error("effect"))
+    assert not any(note.endswith("variance is undefined") for note in found.notes)
+
+
+def test_propensities_that_round_to_1_have_a_logit_still() -> None:
+    panel = people()
+    cohort = nearest(panel, covariates=["age"], replacement=True)
+    assert cohort.propensity is not None
+    score = cohort.propensity.probability.copy()
+    score[np.nanargmax(score)] = 1.0
+    rounded = replace(cohort, propensity=replace(cohort.propensity, probability=score))
+    assert np.isfinite(plain(panel.with_cohort(rounded)).std_error("effect"))
