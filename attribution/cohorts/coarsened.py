@@ -24,7 +24,7 @@ def coarsened(
     covariates: Sequence[str] = (),
     bins: Rule | int = "sturges",
     cutpoints: Mapping[str, Cut] | None = None,
-    estimand: OfStrata = "ATT",
+    estimand: Literal["ATT", "ATE"] = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -39,6 +39,9 @@ def coarsened(
     estimand is the effect on the trained who have a counterpart. What differs within a bin is left to the estimator,
     which adjusts for it unless told not to. Raises `MethodError` where nobody has a counterpart or a cut makes no
     sense.
+
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
 
     Examples
     --------

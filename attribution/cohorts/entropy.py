@@ -47,6 +47,9 @@ def entropy(
     Raises `MethodError` where no weights reach the means, naming the columns in which they lie beyond the arm, and what
     `subjects` raises.
 
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
+
     Examples
     --------
     >>> import pandas as pd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from attribution.cohorts.strata import OfStrata, listed, refuse_products, strata_cohort
 from attribution.cohorts.subjects import Kpi, Missing, subjects
@@ -17,7 +17,7 @@ def exact(
     panel: Panel,
     *,
     covariates: Sequence[str] = (),
-    estimand: OfStrata = "ATT",
+    estimand: Literal["ATT", "ATE"] = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -30,6 +30,9 @@ def exact(
     scales them to their number); for the ATE each arm stands for all of its stratum. A unit whose stratum lacks the
     other arm is left out with the reason: the effect is that of the trained who have a counterpart. Raises
     `MethodError` where nobody has one, and the errors of `subjects`.
+
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def full(
     caliper: float | None = None,
     caliper_on: Scale | None = None,
     exact: Sequence[str] = (),
-    estimand: OfStrata = "ATT",
+    estimand: Literal["ATT", "ATE"] = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -39,6 +39,9 @@ def full(
     middle of a set and each of the others. Of equal totals the one of the least squares is taken, then the order of the
     units' labels decides. Weights are those of exact matching: a control weighs the trained over the controls of its
     set. Raises `MethodError` as `optimal` does.
+
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
 
     Examples
     --------

@@ -63,6 +63,9 @@ def nearest(
     Without replacement later choosers get what is left, and some get nobody: look at `at.balance`. Raises `MethodError`
     where the propensity does not exist, where nobody has a match, and for options that do not go together.
 
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
+
     Examples
     --------
     >>> import pandas as pd

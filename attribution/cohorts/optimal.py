@@ -42,6 +42,9 @@ def optimal(
     trained count 1; the controls of a trained unit together weigh what it does. Raises `MethodError` where nobody can
     be matched, the logit does not exist, or the pairs to weigh are too many.
 
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
+
     Examples
     --------
     >>> import pandas as pd

@@ -53,6 +53,9 @@ def propensity(
     the logit again. Raises `MethodError` where the logit does not exist, naming the columns, for options out of
     range, and what `subjects` raises.
 
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
+
     Examples
     --------
     >>> import pandas as pd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def subclass(
     covariates: Sequence[str] = (),
     subclasses: int = 6,
     least: int = 1,
-    estimand: OfStrata = "ATT",
+    estimand: Literal["ATT", "ATE"] = "ATT",
     baseline: Sequence[Any] = (),
     followup: Sequence[Any] = (),
     kpi: Kpi = "none",
@@ -35,6 +35,9 @@ def subclass(
     units of an arm takes the nearest of its neighbours; with 0 a class that lacks an arm is left out. Weights are those
     of `exact`. The arms of a class differ within it: the estimator adjusts for that unless told not to.
     Raises `MethodError` where the logit does not exist or an arm has too few units for the classes.
+
+    `kpi` is `"none"`, `"mean"` or `"path"`: what of the KPI before the training, in the windows, is among the columns.
+    `missing` is `"error"`, `"complete"` (left out, counted) or `"indicator"` (filled, with a column that says so).
 
     Examples
     --------
