@@ -83,6 +83,9 @@ CHECKS: Mapping[str, str] = {
 ONCE_A_STUDY = ("learner_time", "cost_categories", "illustrative_money")
 """Checks that look at the money alone: one finding each, however many primary analyses there are."""
 
+WITHOUT_COHORT = ("synthetic", "trend")
+"""Analyses that compare no units with each other, so that no cohort can say which are compared."""
+
 FROM_DESIGN = ("baseline", "followup", "washout", "anticipation", "variance")
 """Parameters that a design fills from `[timing]` and `[inference]` unless an analysis states its own."""
 

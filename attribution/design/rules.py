@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+from attribution.design.cohorts import cohort_problems
 from attribution.design.draft import Draft
 from attribution.design.graph import graph_problems
 from attribution.design.messages import echo, not_known
@@ -28,9 +29,6 @@ Rule = Callable[[Draft], Iterator[Problem]]
 
 COVARIATE_OPTIONS = ("covariates", "exact")
 """Options that name covariates: of any method, and of cohort methods."""
-
-NO_COHORT = "none"
-"""What an analysis says that is on no cohort."""
 
 
 def _data(draft: Draft) -> Iterator[Problem]:
@@ -110,20 +108,6 @@ def _references(draft: Draft) -> Iterator[Problem]:
     for key, named in analyses + valuations:
         if named not in known:
             yield not_known(f"{key}.kpi", named, known)
-
-
-def _cohorts(draft: Draft) -> Iterator[Problem]:
-    rows = draft.all_rows(CohortTable, "id")
-    if rows is None:
-        return
-    known = [cohort.id for _, cohort in rows]
-    for key, cohort in rows:
-        if cohort.id == NO_COHORT:
-            what = f"found {NO_COHORT!r}, which says that an analysis is on no cohort; expected another id"
-            yield Problem(f"{key}.id", what, "rename the cohort")
-    for key, analysis in draft.rows(Analysis, "cohort"):
-        if analysis.cohort is not None and analysis.cohort not in (*known, NO_COHORT):
-            yield not_known(f"{key}.cohort", analysis.cohort, [*known, NO_COHORT])
 
 
 def _kpis(draft: Draft) -> Iterator[Problem]:
@@ -260,7 +244,7 @@ RULES: tuple[Rule, ...] = (
     _covariates,
     _timing,
     _references,
-    _cohorts,
+    cohort_problems,
     graph_problems,
     _primary_analyses,
     option_problems,

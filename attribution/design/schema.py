@@ -227,7 +227,7 @@ class CohortTable(Table):
     """
 
     id: Id
-    """a short name; may be left out where there is one"""
+    """a short name; may be left out where there is one, written [cohort]"""
     method: Text
     """the name of a cohort method"""
     options: dict[str, Any] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from attribution.core.cohort import Cohort
-from attribution.design.rules import NO_COHORT
+from attribution.design.cohorts import NO_COHORT
 from attribution.design.schema import CohortTable, StudyDesign
 from attribution.errors import DataError, MethodError
 from attribution.registry import COHORTS, load, options
