@@ -103,7 +103,7 @@ def _observed(found: Balance, known: list[BalanceRow]) -> str:
     order = sorted(known, key=lambda row: -abs(row.after.smd))
     beyond = [row for row in order if abs(row.after.smd) >= CLOSE]
     shown = beyond[:MOST] or order[:1]
-    said = "; ".join(f"{row.variable} {row.after.smd:+.2f}".replace("-", "−") for row in shown)
+    said = "; ".join(f"{row.variable} {_signed(row.after.smd)}" for row in shown)
     more = f"; {len(beyond) - MOST} more beyond {CLOSE:g}" if len(beyond) > MOST else ""
     ratios = [row.after.variance_ratio for row in found.rows if np.isfinite(row.after.variance_ratio)]
     between = f"; variance ratios {min(ratios):.2f} to {max(ratios):.2f}" if ratios else ""
@@ -131,13 +131,13 @@ def trained_dropped(evidence: Evidence) -> Finding:
     most = found.most
     if most is not None:
         message += (
-            f"; those left out differ most in {most.variable}, by {most.smd:+.2f} standard deviations "
-            f"({most.lost:.4g} against {most.kept:.4g})"
+            f"; those left out differ most in {most.variable}, by {_signed(most.smd)} standard deviations "
+            f"({_minus(f'{most.lost:.4g}')} against {_minus(f'{most.kept:.4g}')})"
         )
     return DROPPED.finding(
         "warn",
         observed,
-        message.replace("-", "−") if most is not None and most.smd < 0 else message,
+        message,
         "say whom the effect speaks for; a wider caliper, replacement or weights keep more of the trained",
     )
 
@@ -153,7 +153,10 @@ def measured_before(evidence: Evidence) -> Finding:
     )
     names = [name for name in parts if name in panel.units.covariates]
     if not names:
-        return BEFORE.skipped("no covariate is used")
+        # A cohort that is declared and not made yet will use some.
+        declared = evidence.design is not None and len(evidence.design.cohort) > 0
+        early = declared and cohort is None and estimate is None
+        return BEFORE.skipped("the follow-up is not over" if early else "no covariate is used")
     if panel.kind == "cross_section":
         return BEFORE.skipped(
             f"one row per unit: nothing in the data says when {_listed(names)} was measured; say it in the limits"
@@ -188,6 +191,15 @@ def _known(values: NDArray[Any], code: NDArray[np.int8]) -> tuple[float, float]:
     arms = [known[code == arm] for arm in (TRAINED, CONTROL)]
     trained, control = (float(arm.mean()) if len(arm) else 1.0 for arm in arms)
     return trained, control
+
+
+def _signed(value: float) -> str:
+    return _minus(f"{value:+.2f}")
+
+
+def _minus(number: str) -> str:
+    """Return a number as text with a minus sign; names beside it keep their hyphens."""
+    return number.replace("-", "−")
 
 
 def _listed(names: list[str]) -> str:

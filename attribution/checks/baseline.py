@@ -29,7 +29,7 @@ ADJUSTS = {
     "event_study": "comparison of changes",
     "twfe": "regression with unit effects",
     "lagged": "comparison at equal baselines",
-    "adjusted": "comparison of changes, or at equal baselines",
+    "adjusted": "comparison of changes (or at equal baselines)",
 }
 """Methods that adjust for the baseline of the KPI itself, and what in them does."""
 
@@ -98,7 +98,10 @@ def _no_arms(estimate: Estimate) -> str:
 
 
 def _shown(name: str, g: float) -> str:
-    return f"{name} not computable" if np.isnan(g) else f"{name} {g:+.2f}".replace("-", "−").replace("inf", "∞")
+    if np.isnan(g):
+        return f"{name} not computable"
+    # A column's name keeps its letters and its hyphens.
+    return f"{name} " + f"{g:+.2f}".replace("-", "−").replace("inf", "∞")
 
 
 def pre_periods(evidence: Evidence) -> Finding:

@@ -43,7 +43,7 @@ def matched_difference(evidence: Evidence) -> Finding:
         return DIFFERENCE.skipped(f"{estimate.method} compares no arms")
     left = _left(cohort, entering)
     order = np.argsort(-np.abs(left), kind="stable")[:SHOWN]
-    shown = ", ".join(f"{cohort.labels[place]} {left[place]:+.2f}".replace("-", "−") for place in order)
+    shown = ", ".join(f"{cohort.labels[place]} " + f"{left[place]:+.2f}".replace("-", "−") for place in order)
     observed = f"between matched arms, in SDs of the trained: {shown}"
     if estimate.adjusted:
         return DIFFERENCE.finding("pass", observed, f"a regression takes out what {', '.join(estimate.adjusted)} leave")

@@ -11,6 +11,7 @@ import pytest
 
 import attribution as at
 from attribution.checks.balance import cohort_balance, measured_before, trained_dropped
+from attribution.checks.baseline import baseline_equivalence
 from attribution.checks.evidence import Evidence
 from attribution.checks.overlap import common_support, effective_sample_size
 from attribution.cohorts.propensity import propensity
@@ -218,3 +219,32 @@ def test_rows_of_other_people_in_every_period_have_no_cohort_to_judge() -> None:
     panel = at.Panel.from_frame(frame, period="month", outcome="kpi", adopted="start", kind="repeated_cross_sections")
     evidence = Evidence(panel=panel, cohort=at.Cohort("given", "ATT", np.ones(12)))
     assert {check(evidence).status for check in ALL} == {"skipped"}
+
+
+def test_before_the_follow_up_nothing_is_said_of_covariates_that_a_cohort_will_use() -> None:
+    design = at.load_design("designs/nsw-training.toml")
+    panel = _followed([31.0, 32.0, 33.0] * 8)
+    assert measured_before(Evidence(design=design, panel=panel)).message == "the follow-up is not over"
+
+
+def test_names_keep_their_hyphens_and_letters() -> None:
+    panel = at.Panel.from_frame(
+        pd.DataFrame(
+            {
+                "unit": range(8),
+                "sales": np.arange(8.0),
+                "trained": [1, 0] * 4,
+                "pre-info": [1.0, 2.0, 2.0, 4.0, 3.0, 5.0, 4.0, 7.0],
+            }
+        ),
+        unit="unit",
+        outcome="sales",
+        trained="trained",
+        covariates=["pre-info"],
+        kind="cross_section",
+    )
+    cohort = at.Cohort("given", "ATT", np.array([1.0, 1, 0, 1, 1, 1, 1, 1]), covariates=("pre-info",))
+    evidence = Evidence(panel=panel.with_cohort(cohort), cohort=cohort, estimate=at.adjusted(panel, covariates=[]))
+    assert "pre-info −" in cohort_balance(evidence).observed
+    assert "pre-info" in baseline_equivalence(evidence).observed
+    assert "pre-info" in trained_dropped(evidence).message
