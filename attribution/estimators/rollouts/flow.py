@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut, left_out_by_reason
 from attribution.core.panel import NEVER, Panel
 from attribution.estimators.rollouts.cells import Cells
+from attribution.estimators.windows.flow import cohort_reasons
 
 Mask = NDArray[np.bool_]
 
@@ -35,7 +36,7 @@ def rollout_flow(panel: Panel, cells: Cells, used: Mask, *, single_rows: bool) -
     before = range(min(int(starts) + 1, first))
     after = np.unique(cells.time[cells.post])
     exposure = tuple(_exposed(cells, trained, used, int(time), single_rows=single_rows) for time in after)
-    adopted_inside = (units.adopted < len(panel.periods)) & (units.adopted > 0) & (panel.weights > 0)
+    adopted_inside = (units.adopted < len(panel.periods)) & (units.adopted > 0) & (units.weight > 0)
     return Flow(
         trained=_count(panel, trained, row_used),
         control=_count(panel, entering & ~trained, row_used),
@@ -98,6 +99,7 @@ def _units_left_out(panel: Panel, cells: Cells, entering: Mask) -> list[LeftOut]
     arm = np.where(never, "never trained", np.where(after, "trained later", TRAINED)).astype(object)
     used_cohort = np.append(cells.used, False)[cells.label]
     reasons = [
+        *cohort_reasons(panel),
         ("weight 0", panel.weights == 0),
         ("no period to compare with before adoption", (cells.label < 0)),
         ("adopted after the last period, not a control here", after & ~used_cohort),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from attribution.core.flow import ArmCount, Coverage, Flow, LeftOut, left_out_by_reason
 from attribution.core.panel import NEVER, Panel
 from attribution.estimators.two_way.regression import TwoWay
+from attribution.estimators.windows.flow import cohort_reasons
 
 NAMES = ("trained", "control")
 
@@ -55,6 +56,7 @@ def _left_out(panel: Panel, reduced: TwoWay, arm: NDArray[np.int64]) -> list[Lef
     valued = np.bincount(observations.unit[~missing], minlength=n_units)
     gone = ~reduced.entering
     reasons = [
+        *cohort_reasons(panel),
         ("weight 0", reduced.weight == 0),
         ("trained from the first period on, since when is not known", reduced.start_unknown),
         ("no KPI value", valued == 0),

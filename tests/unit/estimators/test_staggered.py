@@ -352,3 +352,15 @@ def test_cohorts_of_few_clusters_are_named() -> None:
     assert any("cohorts of fewer than 5 clusters: 2 (2), 4 (2)" in note for note in notes)
     large = rollout({one: 2 if one < 6 else None for one in range(12)})
     assert not any("fewer than 5" in note for note in at.staggered(build(large)).notes)
+
+
+@pytest.mark.parametrize("method", [at.staggered, at.twfe])
+def test_the_trained_whom_a_cohort_leaves_out_stay_among_all_trained(method: Any) -> None:
+    panel = build(rollout(WAVES | {7: 2, 8: None}))
+    reasons = np.array([""] * 6 + ["no control within the caliper", "not matched"], dtype=object)
+    weights = np.array([1.0] * 6 + [0.0, 0.0])
+    arms = np.array([1, 1, 1, 1, 0, 0, 1, 0], dtype=np.int8)
+    flow = method(panel.with_cohort(at.Cohort("given", "ATT", weights, arms=arms, reasons=reasons))).n
+    assert (flow.trained.units, flow.trained_in_window) == (4, 5)
+    gone = {part.reason: part.units for part in flow.left_out if part.units}
+    assert gone == {"not in the cohort: no control within the caliper": 1, "not in the cohort: not matched": 1}
