@@ -8,7 +8,6 @@ from typing import Literal
 
 from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
 from attribution.core.finding import Finding
-from attribution.finance.benefits import PRICED
 from attribution.inference.takers import TAKE_UP, effect_on_takers
 from attribution.report import words
 from attribution.report.format import between, capital, money, number, percent, signed, signed_percent
@@ -96,7 +95,7 @@ def verdict_of(result: StudyResult) -> Verdict:
     if result.linked.too_early:
         return "too_early"
     estimate = result.estimate
-    if "effect" not in estimate.terms or estimate.estimand not in PRICED:
+    if "effect" not in estimate.terms or estimate.estimand not in words.JUDGED:
         return "cannot_tell"
     worst, best = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
     smallest = words.primary_kpi(result).minimum_worthwhile_effect
@@ -212,9 +211,17 @@ def _effect(result: StudyResult, verdict: Verdict) -> Tile:
         title,
         shown,
         ends,
-        f"{named}{share}{unit}{_takers(result)}{_worthwhile(result, verdict)}",
+        f"{named}{share}{unit}{_speaks_for(result)}{_takers(result)}{_worthwhile(result, verdict)}",
         allowed=True,
     )
+
+
+def _speaks_for(result: StudyResult) -> str:
+    """Return of how many of the trained the effect is, where the cohort left some out."""
+    flow = result.estimate.n
+    if not words.left_out_by_cohort(result, result.primary[0]):
+        return ""
+    return f" It speaks for {flow.trained.units} of the {flow.trained_in_window} trained."
 
 
 def _takers(result: StudyResult) -> str:
@@ -269,7 +276,8 @@ def _worth(result: StudyResult) -> Tile:
     measured = words.units(result, found.plan.units)
     kpi = words.priced_kpi(result)
     of = "" if kpi is words.primary_kpi(result) else f" of {kpi.label}"
-    offered = "offered it and measured" if result.estimate.estimand == "ITT" else "measured"
+    counted = "compared" if words.left_out_by_cohort(result, words.priced_analysis(result)) else "measured"
+    offered = "offered it and measured" if result.estimate.estimand == "ITT" else counted
     costs = _costs_of(result, found.trained_in_window)
     note = (
         f"Net benefit{of} {amount} ({between(low, high)}) for {measured} {offered}, against the costs of {costs}. "

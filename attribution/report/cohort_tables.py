@@ -67,7 +67,7 @@ def alike_table(result: StudyResult, made: Made) -> Table | None:
             numeric(hedges_text(row.before.smd), f"{base}.before.smd"),
             numeric(hedges_text(row.after.smd), f"{base}.after.smd"),
             _ratio(row.after.variance_ratio, f"{base}.after.variance_ratio"),
-            numeric(_mean(row.after.ks), f"{base}.after.ks"),
+            numeric(hedges_text(row.after.ks), f"{base}.after.ks"),
         ]
         rows.append((Cell(name, kind="head"), *cells))
     names = (

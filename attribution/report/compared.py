@@ -10,7 +10,15 @@ from attribution.design.schema import Kpi
 from attribution.report.cells import Cell, Table, integer
 from attribution.report.format import capital, level_text, number, plural, signed, span
 from attribution.report.grades import MECHANISMS
-from attribution.report.words import listed, own_windows, primary_kpi, rolls_out, step_unit, units
+from attribution.report.words import (
+    left_out_by_cohort,
+    listed,
+    own_windows,
+    primary_kpi,
+    rolls_out,
+    step_unit,
+    units,
+)
 from attribution.study.result import StudyResult
 
 Sentence: TypeAlias = tuple[str | Cell, ...]
@@ -54,11 +62,20 @@ def compared(result: StudyResult) -> tuple[Sentence, ...]:
             late += [", " if index else " ", Cell(integer(count), f"cohort.later.{index}.units"), f" in {start}"]
         lines.append((*late, "."))
     lost = flow.trained_in_window - flow.trained.units
-    if lost:
-        everyone = Cell(integer(flow.trained_in_window), "cohort.trained_in_window")
+    apart = min(lost, left_out_by_cohort(result, result.primary[0]))
+    everyone = Cell(integer(flow.trained_in_window), "cohort.trained_in_window")
+    if apart:
         lines.append(
             (
-                f"{lost} of the ",
+                f"The cohort left out {apart} of the ",
+                everyone,
+                " trained in this time, for whom the effect does not speak.",
+            )
+        )
+    if lost > apart:
+        lines.append(
+            (
+                f"{lost - apart} of the ",
                 everyone,
                 " trained in this time could not be measured: the effect does not speak for them.",
             )

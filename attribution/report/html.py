@@ -16,7 +16,17 @@ from attribution.report.compared import Sentence, as_read, compared, declared_ta
 from attribution.report.doubt import bounds_table, doubt, doubt_told, values_table
 from attribution.report.format import MINUS, SYMBOLS, capital, declared_money, level_text, percent, plural
 from attribution.report.made import made
-from attribution.report.words import listed, no_money, priced_kpi, primary_kpi, step_unit, unit_noun, units
+from attribution.report.words import (
+    left_out_by_cohort,
+    listed,
+    no_money,
+    priced_analysis,
+    priced_kpi,
+    primary_kpi,
+    step_unit,
+    unit_noun,
+    units,
+)
 from attribution.study.result import StudyResult
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -153,26 +163,28 @@ def _share_reason(result: StudyResult) -> str:
     return f"The share is not estimable: {factor.reason}. What follows speaks of the {left} alone."
 
 
+def _whose_money(result: StudyResult, counted: Cell, trained: Cell) -> Sentence:
+    """Return whose benefit stands against whose costs."""
+    if result.estimate.estimand == "ITT":
+        costs = " offered it and measured count in the benefit; the costs are those of "
+        return (counted, costs, trained, " trained.")
+    if left_out_by_cohort(result, priced_analysis(result)):
+        return (counted, " of ", trained, " trained are compared: the benefit counts those, the costs cover all.")
+    return (counted, " measured of ", trained, " trained: the benefit counts those measured, the costs cover all.")
+
+
 def _money_facts(result: StudyResult) -> tuple[Sentence, ...]:
     money, finance = result.roi, result.design.finance
     if money is None or finance is None:
         return ()
     measured = Cell(str(money.plan.units), "roi.units_represented")
-    offered = result.estimate.estimand == "ITT"
     trained = Cell(units(result, money.trained_in_window), "roi.units_trained")
     periods = Cell(plural(money.plan.periods, result.design.timing.period), "roi.periods")
     rate = Cell(level_text(finance.discount_rate), "roi.discount_rate")
     hurdle = Cell(level_text(money.hurdle), "roi.hurdle")
     facts: list[Sentence] = [
         _priced(result, money),
-        (
-            measured,
-            " offered it and measured count in the benefit; the costs are those of ",
-            trained,
-            " trained.",
-        )
-        if offered
-        else (measured, " measured of ", trained, " trained: the benefit counts those measured, the costs cover all."),
+        _whose_money(result, measured, trained),
         _counted(result, money, periods),
         ("The net present value is discounted at ", rate, " a year."),
     ]
@@ -256,8 +268,10 @@ def _limits(estimate: Estimate, result: StudyResult) -> tuple[str, ...]:
     level = level_text(result.manifest.level)
     lines.append(f"The {level} intervals count chance alone: a comparison that is wrong in itself is not inside them.")
     if result.roi is not None:
+        apart = " or are not in the cohort" if left_out_by_cohort(result, priced_analysis(result)) else ""
         lines.append(
-            "No benefit after the last follow-up period is counted, and none of trained units that were not measured."
+            "No benefit after the last follow-up period is counted, and none of trained units that were not measured"
+            f"{apart}."
         )
     lines += [f"{capital(note)}." for note in estimate.notes]
     return tuple(line for line in lines if line)

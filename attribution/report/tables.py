@@ -90,6 +90,10 @@ def _sides(result: StudyResult) -> tuple[str, str]:
     return ("offered", "not offered") if result.estimate.estimand == "ITT" else ("trained", "not trained")
 
 
+NOISE = 1e-9
+"""A difference of fewer standard deviations is what rounding leaves where weights make means equal."""
+
+
 def balance_table(result: StudyResult) -> Table | None:
     """Return the arms' baseline means and their standardised differences; None where nobody was compared."""
     estimate = result.estimate
@@ -100,7 +104,10 @@ def balance_table(result: StudyResult) -> Table | None:
     rows = []
     for index, variable in enumerate(frame["variable"]):
         base = f"cohort.balance.{index}"
-        cells = [numeric(write(float(frame[key].iloc[index])), f"{base}.{key}") for key, write in keys]
+        shown = {key: float(frame[key].iloc[index]) for key, _ in keys}
+        if abs(shown["g"]) < NOISE:
+            shown["difference"] = 0.0
+        cells = [numeric(write(shown[key]), f"{base}.{key}") for key, write in keys]
         missing = numeric(integer(int(frame["missing"].iloc[index])), f"{base}.missing")
         name = kpi.label if variable == estimate.outcome else str(variable)
         rows.append((Cell(name, kind="head"), *cells, missing))

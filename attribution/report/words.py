@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from attribution.core.arms import TRAINED
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
@@ -14,6 +15,9 @@ from attribution.inference.factor import AttributionFactor
 from attribution.report.format import between, capital, nth, number, percent, plural, signed, signed_percent
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
+
+JUDGED = (*PRICED, "ATE", "ATO")
+"""The estimands that a verdict speaks of. Others mix effects in a way that no group of people has."""
 
 METHOD_NAMES = {
     "fieller": "the Fieller set",
@@ -41,8 +45,8 @@ MIXED = "Mixed: see each KPI"
 class Comparison:
     """How a sentence speaks of an estimate: what the trained did (`ended`, `averaged`), since when, and against what.
 
-    `whose` follows the KPI where the effect is not on the trained, `trained` names those it speaks for, and `others`
-    what the background is read off.
+    `whose` follows the KPI where the effect is not on the trained, `trained` names those it speaks for, `others`
+    what the background is read off, and `without` what the trained did not have there.
     """
 
     verb: str
@@ -51,6 +55,7 @@ class Comparison:
     whose: str = ""
     trained: str = "the trained"
     others: str = "the untrained"
+    without: str = "without training"
 
 
 def comparison(estimate: Estimate) -> Comparison:
@@ -60,8 +65,18 @@ def comparison(estimate: Estimate) -> Comparison:
     if estimate.estimand == "ITT":
         others = "those not offered it"
         return Comparison(
-            "ended", "", f"expected from {others}", " of those offered it", "those offered the training", others
+            "ended",
+            "",
+            f"expected from {others}",
+            " of those offered it",
+            "those offered the training",
+            others,
+            "without the offer",
         )
+    if estimate.estimand == "ATE":
+        return Comparison("would end", "", "with nobody trained", " with everybody trained")
+    if estimate.estimand == "ATO":
+        return Comparison("ended", "", "expected untrained", " of those who could be in either group")
     if estimate.method == "synthetic":
         mix = "a mix of the untrained"
         return Comparison("ended", "", f"expected from {mix}", others=mix)
@@ -111,6 +126,12 @@ def priced_kpi(result: StudyResult) -> Kpi:
     return next(kpi for kpi in result.design.kpi if kpi.id == result.design.valuation[0].kpi)
 
 
+def priced_analysis(result: StudyResult) -> str:
+    """Return the id of the analysis that the money is of."""
+    kpi = priced_kpi(result).id
+    return next(one.id for one in result.design.analysis if one.role == "primary" and one.kpi == kpi)
+
+
 def several_kpis(result: StudyResult) -> bool:
     """Say whether the analyses are of more than one KPI, so that each number has to name its own."""
     return len({one.kpi for one in result.design.analysis}) > 1
@@ -152,6 +173,15 @@ def unit_noun(result: StudyResult) -> str:
 def units(result: StudyResult, count: int) -> str:
     """Return a count of units with the noun the design gives them."""
     return plural(count, unit_noun(result))
+
+
+def left_out_by_cohort(result: StudyResult, analysis: str) -> int:
+    """Return how many trained units with a KPI the cohort of an analysis left out; 0 where it is on none."""
+    cohort = result.linked.cohorts.get(analysis)
+    if cohort is None or cohort.arms is None or cohort.reasons is None:
+        return 0
+    reasons = cohort.reasons[(cohort.arms == TRAINED) & (cohort.weights == 0)]
+    return sum("KPI value" not in str(reason) for reason in reasons)
 
 
 def listed(names: list[str]) -> str:
@@ -229,7 +259,7 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
         return f"{capital(kpi)} {verb} where people were trained ({_ends(estimate, 'change', level)}); {why}."
     if estimate.interval(level).kind != "bounded":
         return f"We cannot tell what {program} did to {kpi}: these data do not show how uncertain the estimate is."
-    if estimate.estimand not in PRICED:
+    if estimate.estimand not in JUDGED:
         return (
             f"We cannot tell what {program} did to {kpi}: the primary analysis also compares with people already "
             "trained, and can have another sign than every effect."
@@ -240,16 +270,15 @@ def _sentence(result: StudyResult, grade: str, verdict: str, program: str, kpi: 
     higher = "higher" if estimate.value("effect") > 0 else "lower"
     than = f"{amount} {higher}{said.since} than" if amount else f"the same{said.since} as"
     expected = f"{said.verb} {than} {said.basis}"
-    without = "without the offer" if said.whose else "without training"
     if verdict == "works":
         return {
-            "A": f"{capital(program)} caused {kpi} to end {than} {without} ({ends}).",
+            "A": f"{capital(program)} caused {kpi} to end {than} {said.without} ({ends}).",
             "B": f"{capital(program)} worked, as far as a comparison can show: {kpi} {expected} ({ends}).",
             "C": f"{capital(kpi)} {expected} ({ends}): this fits a benefit of {program}, but does not prove it.",
         }[grade]
     if verdict == "does_not" and improvement_ends(estimate, estimate.interval(level))[1] < 0:
         return {
-            "A": f"{capital(program)} did harm: {kpi} ended {than} {without} ({ends}).",
+            "A": f"{capital(program)} did harm: {kpi} ended {than} {said.without} ({ends}).",
             "B": f"{capital(program)} did not help, as far as a comparison can show: {kpi} {expected} ({ends}).",
             "C": f"{capital(kpi)} {expected} ({ends}): this speaks against a benefit of {program}, "
             "but does not disprove it.",

@@ -24,6 +24,11 @@ from attribution.study.manifest import build_manifest
 from attribution.study.result import StudyResult
 from attribution.study.sources import Source, read
 
+NOT_OF_THE_TRAINED = {
+    "ATE": "all, trained or not (ATE)",
+    "ATO": "those who could as well have been in either arm (ATO)",
+}
+
 PERIODS_PER_YEAR = {"year": 1.0, "quarter": 4.0, "month": 12.0, "week": 52.1775, "day": 365.2425}
 
 
@@ -163,7 +168,8 @@ def _money(
     factor = factors[priced[0]]
     estimand = factor.estimate.estimand
     if estimand not in PRICED:
-        return None, f"the effect is that of the {estimand}, and costs are those of the trained"
+        whose = NOT_OF_THE_TRAINED.get(estimand, f"the {estimand}")
+        return None, f"the effect is that of {whose}, and costs are those of the trained"
     measured = len(factor.estimate.n.exposure or factor.estimate.n.followup)
     finance = design.finance
     return (

@@ -15,6 +15,7 @@ from attribution.report.claims import compile_claim
 from attribution.report.html import render
 from attribution.report.made import made
 from attribution.report.results import results, results_json_schema
+from attribution.report.words import MOST_WORDS
 from tests.unit.report.pages import text_of
 
 OverTime = Callable[..., at.StudyResult]
@@ -71,6 +72,45 @@ def test_nobody_is_named_in_the_numbers_of_a_cohort(over_time: OverTime) -> None
     stored = json.dumps(_written(over_time("matched"))["cohort"]["made"])
     assert "heaviest" not in stored
     assert '"unit"' not in stored
+
+
+def test_the_trained_whom_the_cohort_left_out_are_not_said_to_be_unmeasured(over_time: OverTime) -> None:
+    result = over_time("matched", {"cohort.caliper": 0.01})
+    kept, roi = result.estimate.n.trained.units, result.roi
+    assert 0 < kept < 40
+    assert roi is not None
+    page, claim = text_of(_page(result)), compile_claim(result)
+    assert f"The cohort left out {40 - kept} of the 40 trained in this time" in page
+    assert "could not be measured" not in page
+    assert f"{kept} of 40 people trained are compared: the benefit counts those, the costs cover all." in page
+    assert "none of trained units that were not measured or are not in the cohort" in page
+    assert f"It speaks for {kept} of the 40 trained." in claim.tiles[1].note
+    assert f"for {kept} people compared, against the costs of all 40 trained" in claim.tiles[2].note
+    # Benefit of those compared alone, costs of all.
+    assert result.design.valuation[0].value_per_unit is not None
+    benefit = result.estimate.value("effect") * result.design.valuation[0].value_per_unit * kept * 4
+    assert roi.attributed_benefit.estimate == pytest.approx(benefit)
+    assert roi.total_cost.estimate == sum(one.amount for one in result.design.cost)
+
+
+@pytest.mark.parametrize(
+    ("estimand", "said"),
+    [
+        ("ATE", "the monthly sales with everybody trained would end"),
+        ("ATO", "the monthly sales of those who could be in either group ended"),
+    ],
+)
+def test_an_effect_on_others_than_the_trained_is_claimed_as_such(estimand: str, said: str, over_time: OverTime) -> None:
+    result = over_time("weighted", {"cohort.estimand": estimand, "cohort.keep": None, "analysis.0.method": "adjusted"})
+    claim, page = compile_claim(result), text_of(_page(result))
+    assert claim.verdict == "works"
+    assert said in claim.sentence
+    assert len(claim.sentence.split()) <= MOST_WORDS
+    assert result.roi is None
+    assert not claim.tiles[2].allowed
+    assert "another sign than every effect" not in page
+    assert "0.0000000" not in page
+    _written(result)
 
 
 def test_without_a_cohort_there_is_no_section(over_time: OverTime) -> None:
