@@ -1,4 +1,7 @@
-"""The figures: each takes `ax=`, returns the Axes, and can be restyled. No global setting of matplotlib changes."""
+"""The figures: each takes `ax=`, returns the Axes, and can be restyled. No global setting of matplotlib changes.
+
+The title stands on the left: `ax.set_title("…", loc="left")` replaces it, without `loc` a second one is drawn over it.
+"""
 
 from __future__ import annotations
 
