@@ -165,10 +165,27 @@ def _select(
 ) -> Selection:
     before, after, parts = all_windows(panel, baseline, followup)
     if as_assigned:
-        return Selection(before, after, parts, assigned_arms(panel), ASSIGNED, True, True)
+        arms = assigned_arms(panel)
+        _require_same_arms(panel, arms.code)
+        return Selection(before, after, parts, arms, ASSIGNED, True, True)
     rule = controls or "not_yet"
     arms = two_window_arms(panel, before, after, rule, washout=washout, anticipation=anticipation)
     return Selection(before, after, parts, arms, ARM_NAMES, controls is not None, False)
+
+
+def _require_same_arms(panel: Panel, assigned: NDArray[np.int8]) -> None:
+    """Raise `MethodError` for a cohort that makes the untrained like the trained, where assignment counts."""
+    cohort = panel.cohort
+    if cohort is None or cohort.arms is None:
+        return
+    other = (panel.weights > 0) & (cohort.arms != assigned)
+    if other.any():
+        raise MethodError(
+            f"the cohort weighs the untrained to be like the trained, and {int(other.sum()):,} of its units were "
+            "assigned otherwise than trained",
+            where=f"cohort {cohort.method}",
+            remedy="leave the cohort off, and name covariates; or compare as trained, without as_assigned",
+        )
 
 
 def _reduce(panel: Panel, chosen: Selection) -> tuple[Reduced, Flow]:

@@ -15,6 +15,7 @@ from attribution.checks.evidence import Evidence
 from attribution.cohorts.entropy import entropy
 from attribution.cohorts.propensity import propensity
 from attribution.core.estimate import Estimate
+from attribution.errors import MethodError
 
 WINDOWS: dict[str, Any] = {"baseline": [0], "followup": [1]}
 
@@ -96,3 +97,22 @@ def test_a_team_without_which_the_weights_do_not_exist_leaves_no_variance_and_sa
     finding = standard_error(Evidence(panel=panel, estimate=found))
     assert (finding.status, said in finding.message) == ("fail", True)
     assert finding.remedy.startswith("make the cohort with fewer covariates")
+
+
+def test_a_cohort_of_the_trained_is_refused_where_assignment_counts() -> None:
+    frame = frame_of()
+    untrained = frame.loc[~frame["trained"], "id"].unique()
+    for also, refused in (([], False), (untrained[:2], True)):
+        frame["assigned"] = (frame["trained"] | frame["id"].isin(also)).astype(int)
+        panel = at.Panel.from_frame(
+            frame, unit="id", period="month", outcome="kpi", adopted="start", covariates=["one"], assigned="assigned"
+        )
+        weighted = panel.with_cohort(propensity(panel, covariates=["one"], **WINDOWS))
+        for one in (weighted, panel.with_cohort(propensity(panel, covariates=["one"], **WINDOWS).fixed())):
+            if not refused:
+                by_assignment, as_trained = at.did(one, as_assigned=True, **WINDOWS), at.did(one, **WINDOWS)
+                assert by_assignment.value("effect") == pytest.approx(as_trained.value("effect"), rel=1e-12)
+                continue
+            with pytest.raises(MethodError, match="2 of its units were assigned otherwise than trained") as caught:
+                at.did(one, as_assigned=True, **WINDOWS)
+            assert "leave the cohort off" in caught.value.remedy
