@@ -130,9 +130,8 @@ def methods() -> None:
             method = load(registry, name, kind="method")
             _say(f"{name}: {summary(method)}")
             for option in options(method):
-                filled = option.required and option.name in FROM_DESIGN
-                required = "from [timing] or [inference]" if filled else "required"
-                _say(f"    {option.name} ({required if option.required else f'default {option.default!r}'})")
+                stated = "required" if option.required else f"default {option.default!r}"
+                _say(f"    {option.name} ({'from [timing] or [inference]' if option.name in FROM_DESIGN else stated})")
 
 
 def main() -> NoReturn:
