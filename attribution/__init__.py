@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from attribution.checks.evidence import findings as findings
     from attribution.cohorts.coarsened import coarsened as coarsened
     from attribution.cohorts.entropy import entropy as entropy
     from attribution.cohorts.exact import exact as exact
@@ -96,6 +97,7 @@ _PUBLIC = {
     "event_study": "estimators.event_study",
     "exact": "cohorts.exact",
     "figures": "report",
+    "findings": "checks.evidence",
     "full": "cohorts.full",
     "lagged": "estimators.lagged",
     "load_design": "design.load",

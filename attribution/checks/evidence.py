@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 from attribution.core.cohort import Cohort
 from attribution.core.estimate import Estimate
-from attribution.core.finding import Finding, Status
+from attribution.core.finding import Finding, Review, Status
 from attribution.core.panel import Panel
 from attribution.design.schema import StudyDesign
+from attribution.errors import require_type
 from attribution.finance.costs import CostLedger
 from attribution.inference.factor import AttributionFactor
 from attribution.inference.look_back import LookBack
@@ -80,3 +81,25 @@ class Rule:
 def review_evidence(evidence: Evidence, checks: Iterable[str] = tuple(CHECKS)) -> tuple[Finding, ...]:
     """Apply the named checks of the registry, by default every one, in their order."""
     return tuple(load(CHECKS, name, kind="check")(evidence) for name in checks)
+
+
+def findings(panel: Panel, estimate: Estimate | None = None, *, checks: Iterable[str] = tuple(CHECKS)) -> Review:
+    """Return what the rules of the review say of an estimate made by hand, without a design file.
+
+    `panel` is the one that the estimate was made from, with its cohort; without an `estimate` the cohort alone is
+    judged. `checks` are names of rules, by default every one; those that need a design or money are `skipped`. Raises
+    `MethodError` for a name that is not known.
+
+    Examples
+    --------
+    >>> import attribution as at
+    >>> frame = at.dataset("jobtraining")
+    >>> panel = at.Panel.from_frame(frame, unit="fcode", period="year", outcome="lscrap", trained="grant")
+    >>> found = at.findings(panel, at.did(panel, baseline=[1987], followup=[1988]), checks=["clusters_per_arm"])
+    >>> [(one.id, one.status) for one in found]
+    [('clusters_per_arm', 'pass')]
+    """
+    require_type(panel, Panel, name="panel", remedy="pass the panel that the estimate was made from")
+    if estimate is not None:
+        require_type(estimate, Estimate, name="estimate", remedy="pass what an estimator returns, such as at.did(…)")
+    return Review(review_evidence(Evidence(panel=panel, estimate=estimate), checks))

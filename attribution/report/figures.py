@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.interval import Interval
+from attribution.design.cohorts import NO_COHORT
 from attribution.design.schema import Analysis
 from attribution.errors import MethodError, require_type
 from attribution.finance.roi import Roi
@@ -302,10 +303,11 @@ def effect_forest(result: StudyResult, *, ax: Axes | None = None, kpi: str | Non
 
 
 def analysis_label(analysis: Analysis) -> str:
-    """Return an analysis in words: its id, its role where the id does not say it, its method and what it sets."""
+    """Return an analysis in words: its id, its role where the id does not say it, its method, cohort and options."""
     role = "" if analysis.id == analysis.role else f" ({analysis.role})"
+    cohort = "" if analysis.cohort in (None, NO_COHORT, analysis.id) else f" on {analysis.cohort}"
     options = "".join(f", {_option(name, value)}" for name, value in analysis.options.items())
-    return f"{analysis.id}{role}, {analysis.method.replace('_', ' ')}{options}"
+    return f"{analysis.id}{role}, {analysis.method.replace('_', ' ')}{cohort}{options}"
 
 
 def _option(name: str, value: object) -> str:

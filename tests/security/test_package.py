@@ -30,7 +30,8 @@ def _faults(source: str) -> Iterator[str]:
             # `re.compile` and a model's own methods are attributes; a bare name is the builtin.
             if isinstance(called, ast.Name) and called.id in CALLS:
                 yield f"line {node.lineno}: {called.id}()"
-            if isinstance(called, ast.Attribute) and called.attr in METHODS:
+            # A k-d tree's query takes points, a table's takes text.
+            if isinstance(called, ast.Attribute) and called.attr in METHODS and ast.unparse(called) != "tree.query":
                 yield f"line {node.lineno}: .{called.attr}()"
             for keyword in node.keywords:
                 if keyword.arg in ("shell", "allow_pickle") and not (
