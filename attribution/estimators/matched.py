@@ -118,7 +118,8 @@ def _one_way(
         layers = stratified(replay or _linear(values, sums), values, sums, strata, weight, limit=limit)
     notes = estimate.notes
     if cells.n_strata:
-        notes = (*notes, f"{cells.n_strata} strata are taken as fixed: their weights are found again in every draw")
+        many = f"{cells.n_strata} strata" if cells.n_strata > 1 else "1 stratum"
+        notes = (*notes, f"{many} with several units of each arm: drawn from within, and weighed anew in every draw")
         layers, single = _single_set(layers, sums, strata, names)
         notes = (*notes, *single)
     if np.isnan(layers.covariance).any() and not found.lone(code) and not any(UNDEFINED in note for note in notes):

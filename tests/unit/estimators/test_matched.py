@@ -107,7 +107,7 @@ def test_strata_of_many_are_cells_whose_shares_are_estimated() -> None:
             total += (len(members) - 1) / len(members) * float(np.square(moved).sum())
     assert found.value("effect") == pytest.approx(effect(everyone), abs=1e-12)
     assert found.std_error("effect") == pytest.approx(np.sqrt(total), rel=1e-9)
-    assert "3 strata are taken as fixed: their weights are found again in every draw" in found.notes
+    assert "3 strata with several units of each arm: drawn from within, and weighed anew in every draw" in found.notes
     assert len(found.stratum_names) == 6
 
 
