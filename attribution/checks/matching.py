@@ -60,7 +60,8 @@ def matched_difference(evidence: Evidence) -> Finding:
         observed,
         f"the plain difference after {cohort.method} reads as effect what the covariates leave between the arms, and "
         "its interval does not count that",
-        'use method = "adjusted", which by default takes a regression within the matches, or did or staggered with covariates',
+        'use method = "adjusted", which by default takes a regression within the matches, or did or staggered with '
+        "covariates",
     )
 
 
