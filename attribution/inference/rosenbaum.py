@@ -204,8 +204,8 @@ def _pairs(panel: Panel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             f"training was assigned by {panel.columns.cluster}, {len(np.unique(clusters)):,} of them with "
             f"{len(inside):,} matched units: whether one of a pair was trained is not independent of the other pairs",
             where=WHERE,
-            remedy=f"make the panel of {panel.columns.cluster}, a row for each, and match these; or use robustness, whose "
-            "error is by cluster",
+            remedy=f"make the panel of {panel.columns.cluster}, a row for each, and match these; or use robustness, "
+            "whose error is by cluster",
         )
     return found
 
