@@ -198,21 +198,33 @@ def table(population: Population, summaries: Sequence[Summary]) -> str:
     return "\n".join(lines)
 
 
-TEXT = """People are trained by a logit of three normal covariates and a binary one (propensities mostly
-within .07 and .8, a third trained); where overlap is poor its slopes are three times as large. The KPI is linear in
-them but for a square and a product with a coefficient of 0.1 (0.6 where strongly curved), noise has SD 1, and the
-effect, 1 + 0.4 skill + 0.3 (senior − 0.4), differs by person. No method is told of square or product: the logit is
-right and a regression is not, so that a regression alone misses the truth. Where training is curved too, a square is
-missing in the logit, and no method's assumptions hold. Changes: the same KPI as a change of each person from one period
-to the next. Sites of {together} people share a shock (SD {shock} of a change) and lean (SD {skill} of skill); they
-differ in take-up by SD {pull} of the logit, or 12 of 30 are trained as a whole.
+TEXT = """People are trained by a logit of three normal covariates and a binary one: a third is trained,
+and 96% of the propensities are within .1 to .9; where overlap is poor the slopes are three times as large, and 61% are.
+The KPI is linear in the covariates but for a square and a product with coefficients of {mild} ({strong} where strongly
+curved); noise has SD 1, and the effect, 1 + 0.4 skill + 0.3 (senior − 0.4), differs by person. No method is told of
+square or product: the logit is right and a regression is not. Where training is curved too, a square is missing in the
+logit, and nobody's assumptions hold. Changes: the same KPI as the change of each person from one period to the next.
+Sites of {together} people share a shock (SD {shock}) and lean (SD {skill} of skill); they differ in take-up by
+SD {pull} of the logit, or 12 of 30 are trained as a whole.
 
 Every replication draws people anew, makes each cohort and estimate with the defaults but for what a row names, and asks
 whether the interval holds the average effect on those it speaks for: on the trained (ATT), all (ATE) and the overlap
 (ATO) by numeric integration; on the trained that a cohort kept (within a caliper, with a counterpart, within a range
 of propensities) and in sites, the mean over all samples of the average effect on those people. "warned by": in which
 part of the samples looked at ({looked} in each {block}) a check warned or failed, if in at least 5%. "failed": no
-cohort, no estimate or no standard error, counted as not covered. ± is the Monte Carlo error."""
+cohort, no estimate or no standard error, counted as not covered. ± is the Monte Carlo error.
+
+What it shows. Where the assumptions hold, weighting, doubly robust, matching with a regression on top and subclasses
+cover what they say. A plain difference after matching without replacement, on several covariates or in classes reads as
+effect what is left between the arms, and covers less the more people there are; `matched_difference` warns of it every
+time. Weights taken as fixed make intervals too wide, because they leave out that estimated weights make the arms more
+alike than chance does. With poor overlap weights for the trained or for all cover too little, and `overlap` and
+`effective_sample_size` warn every time; weights for the overlap, a range of propensities or a caliper answer a narrower
+question and cover it. A strongly curved KPI needs a right logit or close matches: pairs within a caliper of 0.2 SD
+and matches on several covariates lean on a regression that is wrong. Where a square is missing in the logit too, nobody
+covers; `cohort_balance` often sees it after weighting, by the variances that means do not make alike, and seldom after
+matching. With sites, people or pairs taken as independent cover too little; the defaults count the sites. `overlap`
+names single trained people beyond the controls, and so it warns in most samples of good overlap too."""
 
 
 def report(numbers: Sequence[int], found: Sequence[Sequence[Summary]], command: str, seconds: float) -> str:
@@ -236,7 +248,14 @@ def report(numbers: Sequence[int], found: Sequence[Sequence[Summary]], command: 
     )
     sites = POPULATIONS[-2]
     text = TEXT.format(
-        together=DRAWN_TOGETHER, shock=sites.shock, skill=SITE_SKILL, pull=sites.pull, looked=LOOKED_AT, block=BLOCK
+        mild=POPULATIONS[0].curve,
+        strong=POPULATIONS[2].curve,
+        together=DRAWN_TOGETHER,
+        shock=sites.shock,
+        skill=SITE_SKILL,
+        pull=sites.pull,
+        looked=LOOKED_AT,
+        block=BLOCK,
     )
     tables = [table(POPULATIONS[number], summaries) for number, summaries in zip(numbers, found, strict=True)]
     return "\n\n".join(["# Bias and coverage on matched and weighted cohorts", made, text, *tables]) + "\n"
