@@ -102,6 +102,7 @@ coverage-study: install-test
 	$(BIN)/python tests/calibration/staggered_study.py
 	$(BIN)/python tests/calibration/trend_study.py
 	$(BIN)/python tests/calibration/synthetic_study.py
+	$(BIN)/python tests/calibration/matched_study.py
 	$(BIN)/python tests/calibration/cohort_study.py
 
 clean:
