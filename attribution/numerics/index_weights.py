@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from attribution.numerics.balancing import fit_balance_draws
-from attribution.numerics.logit import IndexFit, fit_index_draws
+from attribution.numerics.logit import IndexFit, fit_index_draws, pairs_kept
 from attribution.numerics.resample import cached_blocks, picked
 
 Floats = NDArray[np.float64]
@@ -80,32 +80,31 @@ class PropensityWeights:
         """Return the weights `[n_draws, n_units]` under multipliers of that shape; NaN where a draw has no fit."""
         found, inside = np.zeros(multipliers.shape), picked(self.inside, self.n_units)
         equal = bool((self.weight == 1.0).all())
+        kept = pairs_kept(self.columns, len(multipliers))
         for _, start, stop in cached_blocks(len(multipliers), self.n_units):
             drawn = multipliers[start:stop, inside]
             if not equal:
                 drawn = drawn * self.weight
-            coefficients = fit_index_draws(self.columns, self.trained, drawn, "logit", self.fit)
+            coefficients = fit_index_draws(self.columns, self.trained, drawn, "logit", self.fit, kept)
             found[start:stop, inside] = self._of(coefficients, self.cap)
             found[start:stop][np.isnan(coefficients).any(axis=1)] = np.nan
         return found
 
     def _of(self, coefficients: Floats, cap: float) -> Floats:
         """Return the weights `[n_draws, n]`, at most `cap`, that coefficients `[n_draws, k]` give."""
-        found = np.empty((len(coefficients), len(self.trained)))
-        for arm, side, factor in ((self.trained, -1.0, self.factor[0]), (~self.trained, 1.0, self.factor[1])):
-            if self.rule == "ATT" and side < 0:
-                found[:, arm] = 1.0
-                continue
-            index = coefficients @ (side * self.columns[arm]).T
-            with np.errstate(over="ignore"):
-                made = expit(index, out=index) if self.rule == "ATO" else np.exp(index, out=index)
-            if self.rule == "ATE":
-                made += 1.0
-            if factor != 1.0:
-                made *= factor
-            if np.isfinite(cap):
-                np.minimum(made, cap, out=made)
-            found[:, arm] = made
+        # The index of an arm's own weight: of 1 − e for the controls, of e for the trained, 0 where all weigh 1.
+        side = np.where(self.trained, 0.0 if self.rule == "ATT" else -1.0, 1.0)
+        found: Floats = coefficients @ (side[:, None] * self.columns).T
+        with np.errstate(over="ignore"):
+            found = np.asarray(expit(found, out=found) if self.rule == "ATO" else np.exp(found, out=found))
+        if self.rule == "ATE":
+            found += 1.0
+        if self.factor != (1.0, 1.0):
+            found *= np.where(self.trained, *self.factor)
+        if np.isfinite(cap):
+            np.minimum(found, cap, out=found)
+            if self.rule == "ATT":
+                found[:, self.trained] = self.factor[0]
         return found
 
 

@@ -203,28 +203,46 @@ def _fit(design: Floats, weight: Floats, totals: Floats, start: Floats, link: Li
     raise FitError("separated" if link == "logit" else "no overlap")
 
 
-def fit_index_draws(design: Floats, trained: Bools, weights: Floats, link: Link, fit: IndexFit) -> Floats:
+def pairs_kept(design: Floats, n_draws: int) -> Floats | None:
+    """Return the products of columns for all steps of many draws; None where they are too many to be kept."""
+    n, k = design.shape
+    return pairs(design) if n_draws > 1 and n * k * (k + 1) // 2 <= CELLS else None
+
+
+def fit_index_draws(
+    design: Floats, trained: Bools, weights: Floats, link: Link, fit: IndexFit, kept: Floats | None = None
+) -> Floats:
     """Return coefficients `[n_draws, k]` refitted under `weights[n_draws, n]`; NaN where a draw has no fit.
 
     `fit` is that of the same units at weights of one draw; every draw starts from it. Some arrays of the size of
-    `weights` are made: the caller cuts draws into blocks.
+    `weights` are made: the caller cuts draws into blocks, and for a logit may give their common `pairs_kept`.
     """
     arms = np.stack([trained, ~trained], axis=1).astype(float)
     sums = weights @ np.concatenate([arms[:, :1] * design, arms], axis=1)
     totals, usable = sums[:, :-2], (sums[:, -2:] > 0).all(axis=1)
     if link == "tilting":
         design, weights = design[~trained], weights[:, ~trained]
-    return newton_draws(design, weights, totals, link, fit.coefficients, usable)
+        kept = None
+    return newton_draws(design, weights, totals, link, fit.coefficients, usable, kept)
 
 
-def newton_draws(design: Floats, weights: Floats, totals: Floats, link: Link, start: Floats, usable: Bools) -> Floats:
+def newton_draws(
+    design: Floats,
+    weights: Floats,
+    totals: Floats,
+    link: Link,
+    start: Floats,
+    usable: Bools,
+    kept: Floats | None = None,
+) -> Floats:
     """Return the coefficients of `newton` for each draw from one `start[k]`; NaN for draws that are not usable."""
     found = np.full(totals.shape, np.nan)
     if usable.all():
-        found[:] = newton(design, weights, totals, np.broadcast_to(start, found.shape), link, shared=True)[0]
+        begin = np.broadcast_to(start, found.shape)
+        found[:] = newton(design, weights, totals, begin, link, shared=True, kept=kept)[0]
     elif usable.any():
         begin = np.broadcast_to(start, (int(usable.sum()), len(start)))
-        found[usable] = newton(design, weights[usable], totals[usable], begin, link, shared=True)[0]
+        found[usable] = newton(design, weights[usable], totals[usable], begin, link, shared=True, kept=kept)[0]
     return found
 
 
@@ -257,7 +275,14 @@ def _apart(design: Floats, weights: Floats, draws: NDArray[np.int64], coefficien
 
 
 def newton(
-    design: Floats, weights: Floats, totals: Floats, start: Floats, link: Link, *, shared: bool = False
+    design: Floats,
+    weights: Floats,
+    totals: Floats,
+    start: Floats,
+    link: Link,
+    *,
+    shared: bool = False,
+    kept: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Solve Σ w f(xγ) x = `totals[n_draws, k]`, f the link's; return γ per draw (NaN: no fit) and the last ones tried.
 
@@ -267,9 +292,9 @@ def newton(
     current = np.array(start, dtype=float)
     found = np.full_like(current, np.nan)
     active, longest = np.arange(len(current)), np.sqrt((design**2).sum(axis=1).max(initial=0.0))
-    n, k = design.shape
+    k = design.shape[1]
     # The products of columns are made once for all steps where they may be kept.
-    kept = pairs(design) if len(current) > 1 and n * k * (k + 1) // 2 <= CELLS else None
+    kept = pairs_kept(design, len(current)) if kept is None else kept
     # The rank of draws in which columns are missing, of whom the totals know nothing either.
     ranks = np.full(len(current), k)
     for step in range(LARGEST):
