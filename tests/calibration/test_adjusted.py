@@ -13,7 +13,7 @@ from attribution.numerics.effects import Population, Rule
 
 Floats = NDArray[np.float64]
 
-N, REPLICATIONS = 400, 800
+N, REPLICATIONS = 400, 300
 NAMES = ["a", "b"]
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 HERE = Path(__file__).parent
-REPLICATIONS = 400
+REPLICATIONS = 250
 ROWS = [0, 1, 2, 3]
 
 
