@@ -13,7 +13,7 @@ from attribution.cohorts.strata import require_whole
 from attribution.cohorts.subjects import Kpi, Missing, subjects
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
-from attribution.numerics.assignment import TooManyPairsError, links_within, optimal_pairs, optimal_pairs_among
+from attribution.numerics.assignment import TooManyPairsError, in_step, links_within, optimal_pairs, optimal_pairs_among
 from attribution.numerics.nearest import in_order
 
 
@@ -78,6 +78,8 @@ def optimal(
                 allowed = links_within(*points, limit)
                 near[trained[allowed.trained]] = True
                 links = optimal_pairs_among(allowed, len(trained), len(control), ratio)
+                if ratio == 1 and distance != "mahalanobis":
+                    links = in_step(links, *points)
         except TooManyPairsError as error:
             raise too_many(error, "optimal", "nearest") from error
         pairs.append(np.stack([trained[links.trained], control[links.control]]))
