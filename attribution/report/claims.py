@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
 from attribution.core.finding import Finding
@@ -14,8 +13,7 @@ from attribution.report.format import between, capital, money, number, percent, 
 from attribution.report.grades import grade_of
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
-
-Verdict = Literal["works", "does_not", "cannot_tell", "too_early"]
+from attribution.study.verdict import Verdict, improvement_ends, primary_kpi, verdict_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +84,6 @@ def compile_claim(result: StudyResult) -> Claim:
     )
 
 
-def verdict_of(result: StudyResult) -> Verdict:
-    """Return what the primary interval of the effect says: it works, it does not, or we cannot tell.
-
-    "Does not" is an effect in the wrong direction, or one that the interval keeps below the smallest
-    worthwhile effect that the design declared.
-    """
-    if result.linked.too_early:
-        return "too_early"
-    estimate = result.estimate
-    if "effect" not in estimate.terms or estimate.estimand not in words.JUDGED:
-        return "cannot_tell"
-    worst, best = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
-    smallest = words.primary_kpi(result).minimum_worthwhile_effect
-    if best < 0 or (smallest is not None and best < abs(smallest)):
-        return "does_not"
-    return "works" if worst > 0 else "cannot_tell"
-
-
 def interval_note(result: StudyResult) -> str:
     """Return one sentence on why the headline set is what it is, where another interval of the share disagrees."""
     factor = result.factor
@@ -162,7 +142,7 @@ def _changed(result: StudyResult) -> Tile:
     way = f"{words.better_or_worse(estimate, value)}, as {estimate.direction} is better"
     if interval.kind == "bounded" and 0.0 in interval:
         way = f"within noise of no change; {estimate.direction} is better"
-    kpi = words.primary_kpi(result)
+    kpi = primary_kpi(result)
     own = f"{signed(value)} {words.step_unit(kpi)}"
     return Tile(
         title="What changed",
@@ -198,7 +178,7 @@ def _effect(result: StudyResult, verdict: Verdict) -> Tile:
             False,
         )
     shown, ends = _size(result, "effect")
-    factor, kpi = result.factor, words.primary_kpi(result)
+    factor, kpi = result.factor, primary_kpi(result)
     of_what = "Share of the log change" if estimate.scale == "log" else "Share of the change"
     if factor.estimable:
         low, high = percent(factor.interval.low), percent(factor.interval.high)
@@ -229,7 +209,7 @@ def _takers(result: StudyResult) -> str:
     estimate = result.estimate
     if TAKE_UP not in estimate.terms:
         return ""
-    found, kpi = effect_on_takers(estimate, level=result.manifest.level), words.primary_kpi(result)
+    found, kpi = effect_on_takers(estimate, level=result.manifest.level), primary_kpi(result)
     taken = f" The offer trained {number(100 * found.take_up)} percentage points more of them"
     if found.interval.kind != "bounded":
         return f"{taken}; the effect on them is not estimable."
@@ -239,11 +219,11 @@ def _takers(result: StudyResult) -> str:
 
 def _worthwhile(result: StudyResult, verdict: Verdict) -> str:
     """Return the declared smallest worthwhile effect, and whether one that works may still be smaller."""
-    kpi, estimate = words.primary_kpi(result), result.estimate
+    kpi, estimate = primary_kpi(result), result.estimate
     smallest = kpi.minimum_worthwhile_effect
     if smallest is None:
         return ""
-    worst, _ = words.improvement_ends(estimate, estimate.interval(result.manifest.level))
+    worst, _ = improvement_ends(estimate, estimate.interval(result.manifest.level))
     may_be_less = verdict == "works" and worst < abs(smallest)
     return (
         f" Worthwhile is an improvement of at least {words.worthwhile(kpi)}"
@@ -275,7 +255,7 @@ def _worth(result: StudyResult) -> Tile:
     low, high = (money(end, found.currency, width=width) for end in (net.low, net.high))
     measured = words.units(result, found.plan.units)
     kpi = words.priced_kpi(result)
-    of = "" if kpi is words.primary_kpi(result) else f" of {kpi.label}"
+    of = "" if kpi is primary_kpi(result) else f" of {kpi.label}"
     counted = "compared" if words.left_out_by_cohort(result, words.priced_analysis(result)) else "measured"
     offered = "offered it and measured" if result.estimate.estimand == "ITT" else counted
     costs = _costs_of(result, found.trained_in_window)

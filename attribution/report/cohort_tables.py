@@ -9,8 +9,9 @@ from attribution.report.cells import Cell, Columns, Table, headings, hedges_text
 from attribution.report.compared import Sentence
 from attribution.report.format import NOT_ESTIMABLE, capital, number, percent, plural
 from attribution.report.made import Made
-from attribution.report.words import primary_kpi, unit_noun
+from attribution.report.words import unit_noun
 from attribution.study.result import StudyResult
+from attribution.study.verdict import primary_kpi
 
 BASE = "cohort.made"
 

@@ -14,12 +14,12 @@ from attribution.report.words import (
     left_out_by_cohort,
     listed,
     own_windows,
-    primary_kpi,
     rolls_out,
     step_unit,
     units,
 )
 from attribution.study.result import StudyResult
+from attribution.study.verdict import primary_kpi
 
 Sentence: TypeAlias = tuple[str | Cell, ...]
 """Words and numbers in turn."""

@@ -22,8 +22,8 @@ from attribution.report.doubt_records import (
 )
 from attribution.report.format import level_text, number, percent
 from attribution.report.record import or_null, record_from
-from attribution.report.words import primary_kpi
 from attribution.study.result import StudyResult
+from attribution.study.verdict import primary_kpi
 
 BASE = "unmeasured"
 

@@ -22,12 +22,12 @@ from attribution.report.words import (
     no_money,
     priced_analysis,
     priced_kpi,
-    primary_kpi,
     step_unit,
     unit_noun,
     units,
 )
 from attribution.study.result import StudyResult
+from attribution.study.verdict import primary_kpi
 
 TEMPLATES = Path(__file__).parent / "templates"
 

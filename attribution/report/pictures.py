@@ -13,8 +13,9 @@ from attribution.report.events import event_rows
 from attribution.report.format import signed
 from attribution.report.made import Made
 from attribution.report.projection import projection, projects
-from attribution.report.words import priced_kpi, primary_kpi, several_kpis
+from attribution.report.words import priced_kpi, several_kpis
 from attribution.study.result import StudyResult
+from attribution.study.verdict import primary_kpi
 
 if TYPE_CHECKING:
     from markupsafe import Markup

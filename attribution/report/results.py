@@ -45,8 +45,8 @@ from attribution.report.records import (
     WrittenRecord,
 )
 from attribution.report.tables import NOT_OVER
-from attribution.report.words import primary_kpi
 from attribution.study.result import StudyResult
+from attribution.study.verdict import primary_kpi
 
 VERSION = 1
 

@@ -26,8 +26,9 @@ from attribution.report.cells import (
 )
 from attribution.report.figures import METHODS, analysis_label
 from attribution.report.format import NOT_ESTIMABLE, level_text, money, number, percent, signed, signed_percent
-from attribution.report.words import priced_kpi, primary_kpi, several_kpis
+from attribution.report.words import priced_kpi, several_kpis
 from attribution.study.result import StudyResult
+from attribution.study.verdict import primary_kpi
 
 QUANTITY_NAMES = {
     "attributed_benefit": "Attributed benefit",

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 from attribution.core.arms import TRAINED
 from attribution.core.estimate import Estimate
-from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
 from attribution.diagnostics.baseline import ROLLOUTS
-from attribution.finance.benefits import PRICED
 from attribution.inference.factor import AttributionFactor
 from attribution.report.format import between, capital, nth, number, percent, plural, signed, signed_percent
 from attribution.study.link import FIRST_CLAIM_DAY
 from attribution.study.result import StudyResult
-
-JUDGED = (*PRICED, "ATE", "ATO")
-"""The estimands that a verdict speaks of. Others mix effects in a way that no group of people has."""
+from attribution.study.verdict import JUDGED, improvement_ends, primary_kpi
 
 METHOD_NAMES = {
     "fieller": "the Fieller set",
@@ -115,12 +111,6 @@ def verdict_label(grade: str, verdict: str) -> str:
     return TENTATIVE.get(verdict, LABELS[verdict]) if grade == "C" else LABELS[verdict]
 
 
-def primary_kpi(result: StudyResult) -> Kpi:
-    """Return the KPI of the headline analysis."""
-    analysis = next(one for one in result.design.analysis if one.id == result.primary[0])
-    return next(kpi for kpi in result.design.kpi if kpi.id == analysis.kpi)
-
-
 def priced_kpi(result: StudyResult) -> Kpi:
     """Return the KPI that the money is of."""
     return next(kpi for kpi in result.design.kpi if kpi.id == result.design.valuation[0].kpi)
@@ -187,13 +177,6 @@ def left_out_by_cohort(result: StudyResult, analysis: str) -> int:
 def listed(names: list[str]) -> str:
     """Return names in a sentence: a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def improvement_ends(estimate: Estimate, interval: Interval) -> tuple[float, float]:
-    """Return an interval's ends signed as improvement, the worse one first; NaN where it is undefined."""
-    if estimate.direction == "higher":
-        return interval.low, interval.high
-    return -interval.high, -interval.low
 
 
 def better_or_worse(estimate: Estimate, value: float) -> str:

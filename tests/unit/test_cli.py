@@ -15,7 +15,7 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from attribution import cli
+from attribution.cli import main as cli
 from attribution.registry import CHECKS, ESTIMATORS
 from attribution.study.manifest import package_version
 
@@ -304,7 +304,7 @@ def test_a_defect_of_ours_keeps_its_traceback(
 
 
 def test_as_a_process(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from attribution.cli import main; main()", "check", str(MICHIGAN)]
+    command = [sys.executable, "-c", "from attribution.cli.main import main; main()", "check", str(MICHIGAN)]
     root = str(MICHIGAN.parents[1])
     environment = os.environ | {"PYTHONPATH": root, "PYTHONIOENCODING": "utf-8"}
     found = subprocess.run(
@@ -322,7 +322,7 @@ def test_as_a_process(tmp_path: Path) -> None:
 
 
 def _process(folder: Path, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from attribution.cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from attribution.cli.main import main; main()", *map(str, arguments)]
     return subprocess.Popen(
         command,
         cwd=folder,

@@ -29,7 +29,7 @@ BLOCK = re.compile(
 )
 NUMBER = re.compile(r"[-−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-RUN = [sys.executable, "-W", "error", "-c", "from attribution.cli import main; main()"]
+RUN = [sys.executable, "-W", "error", "-c", "from attribution.cli.main import main; main()"]
 
 
 @dataclass(frozen=True)

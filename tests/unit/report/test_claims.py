@@ -14,8 +14,9 @@ import pytest
 
 import attribution as at
 from attribution.core.interval import Interval
-from attribution.report.claims import Claim, Number, compile_claim, interval_note, verdict_of
+from attribution.report.claims import Claim, Number, compile_claim, interval_note
 from attribution.report.html import render
+from attribution.study.verdict import verdict_of
 from tests.unit.report.pages import text_of
 
 Stated = Callable[..., at.StudyResult]

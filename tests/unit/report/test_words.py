@@ -13,7 +13,7 @@ import pytest
 import attribution as at
 from attribution.core.interval import Interval
 from attribution.report import words
-from attribution.report.claims import verdict_of
+from attribution.study.verdict import primary_kpi, verdict_of
 from tests.unit.report.sentences import SENTENCES
 
 CASES: dict[str, tuple[str, float, tuple[float, float]]] = {
@@ -67,7 +67,7 @@ def test_no_sentence_is_missing() -> None:
 def test_the_smallest_worthwhile_effect_in_words(
     changes: dict[str, Any], expected: str, stated: Callable[..., at.StudyResult]
 ) -> None:
-    assert words.worthwhile(words.primary_kpi(stated(1.0, 2.0, changes=changes))) == expected
+    assert words.worthwhile(primary_kpi(stated(1.0, 2.0, changes=changes))) == expected
 
 
 def test_what_a_grade_does_not_change(stated: Callable[..., at.StudyResult]) -> None:

@@ -1,0 +1,47 @@
+"""What the primary interval says, before any word is chosen: it works, it does not, or we cannot tell."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from attribution.core.estimate import Estimate
+from attribution.core.interval import Interval
+from attribution.design.schema import Kpi
+from attribution.finance.benefits import PRICED
+from attribution.study.result import StudyResult
+
+Verdict: TypeAlias = Literal["works", "does_not", "cannot_tell", "too_early"]
+
+JUDGED = (*PRICED, "ATE", "ATO")
+"""The estimands that a verdict speaks of. Others mix effects in a way that no group of people has."""
+
+
+def verdict_of(result: StudyResult) -> Verdict:
+    """Return what the primary interval of the effect says: it works, it does not, or we cannot tell.
+
+    "Does not" is an effect in the wrong direction, or one that the interval keeps below the smallest
+    worthwhile effect that the design declared.
+    """
+    if result.linked.too_early:
+        return "too_early"
+    estimate = result.estimate
+    if "effect" not in estimate.terms or estimate.estimand not in JUDGED:
+        return "cannot_tell"
+    worst, best = improvement_ends(estimate, estimate.interval(result.manifest.level))
+    smallest = primary_kpi(result).minimum_worthwhile_effect
+    if best < 0 or (smallest is not None and best < abs(smallest)):
+        return "does_not"
+    return "works" if worst > 0 else "cannot_tell"
+
+
+def improvement_ends(estimate: Estimate, interval: Interval) -> tuple[float, float]:
+    """Return an interval's ends signed as improvement, the worse one first; NaN where it is undefined."""
+    if estimate.direction == "higher":
+        return interval.low, interval.high
+    return -interval.high, -interval.low
+
+
+def primary_kpi(result: StudyResult) -> Kpi:
+    """Return the KPI of the headline analysis."""
+    analysis = next(one for one in result.design.analysis if one.id == result.primary[0])
+    return next(kpi for kpi in result.design.kpi if kpi.id == analysis.kpi)
