@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from attribution.core.cohort import Cohort
@@ -15,12 +15,17 @@ from attribution.errors import require_type
 from attribution.finance.costs import CostLedger
 from attribution.inference.factor import AttributionFactor
 from attribution.inference.look_back import LookBack
+from attribution.planning.records import DesignPower
 from attribution.registry import CHECKS, load
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """A study as far as it goes: all but the design may be missing; a check then says what it lacks."""
+    """A study as far as it goes: all but the design may be missing; a check then says what it lacks.
+
+    `estimate` is that of the primary analysis at hand, `estimates` those of all analyses by their id; `power` is what
+    the analysis could see, as planned.
+    """
 
     design: StudyDesign | None = None
     panel: Panel | None = None
@@ -29,6 +34,8 @@ class Evidence:
     factor: AttributionFactor | None = None
     ledger: CostLedger | None = None
     look_back: LookBack | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    power: DesignPower | None = None
 
     @property
     def made_with(self) -> Cohort | None:

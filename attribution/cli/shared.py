@@ -62,7 +62,7 @@ def print_findings(findings: Iterable[Finding], only: tuple[str, ...] = ()) -> N
 
 
 def finish(findings: Iterable[Finding]) -> NoReturn:
-    failed = [finding.id for finding in findings if finding.status == "fail"]
+    failed = [finding.id for finding in findings if finding.gate_failed]
     if failed:
         say(f"\nA gate failed: {', '.join(failed)} (exit {GATE_FAILED})")
         raise typer.Exit(GATE_FAILED)

@@ -14,7 +14,10 @@ Status = Literal["pass", "warn", "fail", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule's outcome; a `fail` is a gate that stops the claim, never the arithmetic."""
+    """One rule's outcome; a `fail` is a gate that stops the claim, never the arithmetic.
+
+    `waived` says by whom, why and until when a gate that fails is accepted all the same; empty where it is not.
+    """
 
     id: str
     status: Status
@@ -23,6 +26,12 @@ class Finding:
     source: str
     message: str
     remedy: str
+    waived: str = ""
+
+    @property
+    def gate_failed(self) -> bool:
+        """Say whether the finding stops the claim: it fails and nobody has waived it."""
+        return self.status == "fail" and not self.waived
 
     def _repr_html_(self) -> str:
         return Review((self,))._repr_html_()
@@ -50,10 +59,10 @@ class Review:
     @property
     def gates_failed(self) -> tuple[Finding, ...]:
         """The findings that stop the claim."""
-        return tuple(finding for finding in self.findings if finding.status == "fail")
+        return tuple(finding for finding in self.findings if finding.gate_failed)
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per finding: `id, status, observed, threshold, source, message, remedy`."""
+        """Return one row per finding: `id, status, observed, threshold, source, message, remedy, waived`."""
         import pandas as pd
 
         names = [field.name for field in fields(Finding)]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from attribution.design.messages import key_path
-from attribution.design.schema import TABLES, Table
+from attribution.design.schema import TABLES
+from attribution.design.table import Table
 
 Row = TypeVar("Row", bound=Table)
 

@@ -15,7 +15,8 @@ from attribution.design.draft import Draft
 from attribution.design.fields import ID_PATTERN
 from attribution.design.messages import is_echo, problem
 from attribution.design.rules import broken_rules
-from attribution.design.schema import TABLES, Analysis, CohortTable, DesignFile, DesignSource, StudyDesign, Table
+from attribution.design.schema import TABLES, Analysis, CohortTable, DesignFile, DesignSource, StudyDesign
+from attribution.design.table import Table
 from attribution.errors import DesignError, Problem
 
 MAX_BYTES = 1_000_000

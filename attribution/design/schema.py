@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from attribution.core.panel import Direction, Scale
 from attribution.core.periods import PeriodLength
@@ -32,6 +32,8 @@ from attribution.design.fields import (
     Window,
     refuse,
 )
+from attribution.design.review_tables import PowerTable, Waiver
+from attribution.design.table import Table
 
 Frame: TypeAlias = Literal["roi", "outcomes"]
 DataKind: TypeAlias = Literal["panel", "repeated_cross_sections", "series"]
@@ -60,14 +62,6 @@ def _version_1(value: int) -> int:
 
 def _as_lines(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
-
-
-class Table(BaseModel):
-    """A table of the design file: frozen, strict, unknown keys refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class Study(Table):
@@ -109,8 +103,8 @@ class Kpi(Table):
     """higher or lower: which is better"""
     scale: Scale = "linear"
     """log where the column holds a logarithm"""
-    role: Literal["primary", "secondary", "intangible"] = "primary"
-    """primary (priced and claimed), secondary, or intangible (never priced)"""
+    role: Literal["primary", "secondary", "intangible", "untouched"] = "primary"
+    """primary (priced and claimed), secondary, intangible (never priced), or untouched (training cannot move it)"""
     owner: Text | None = None
     """who answers for the KPI"""
     baseline_source: Text | None = None
@@ -180,6 +174,12 @@ class Assignment(Table):
     """the share of the comparison that was trained or helped all the same, 0 to 1"""
     source: Text | None = None
     """where it is written how the assignment was made"""
+    roster_frozen: datetime.date | None = None
+    """the date on which the list of everybody assigned, to training or not, was frozen, without quotes"""
+    reliability: Share | None = None
+    """the correlation of the KPI with itself, measured again without training: where people were picked by it"""
+    selected_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """the share that was picked, such as 0.3 for the bottom 30 percent: where people were picked by the KPI"""
 
 
 class Graph(Table):
@@ -357,6 +357,10 @@ class DesignFile(Table):
     """what the program cost"""
     finance: Finance | None = None
     """currency, horizon and rates"""
+    power: PowerTable = PowerTable()
+    """what the power of the study is judged with"""
+    waiver: Annotated[tuple[Waiver, ...], Field(max_length=20)] = ()
+    """gates that are waived"""
     limits: Limits = Limits()
     """what the study cannot say"""
 
@@ -390,7 +394,9 @@ TABLES: Mapping[str, type[Table]] = {
     "valuation": Valuation,
     "cost": Cost,
     "finance": Finance,
+    "power": PowerTable,
+    "waiver": Waiver,
     "limits": Limits,
 }
-ARRAYS = ("kpi", "other_intervention", "cohort", "analysis", "valuation", "cost")
+ARRAYS = ("kpi", "other_intervention", "cohort", "analysis", "valuation", "cost", "waiver")
 """Tables of which there can be several, written [[name]]."""

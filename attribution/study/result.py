@@ -13,6 +13,7 @@ from attribution.design.schema import StudyDesign
 from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
 from attribution.inference.look_back import LookBack
+from attribution.planning.records import DesignPower
 from attribution.study.link import Linked
 from attribution.study.manifest import Manifest
 
@@ -25,7 +26,8 @@ class StudyResult:
     """One study, run: `estimates` and `factors` by analysis id, the money of the first primary KPI, the findings.
 
     `primary` are the ids of the primary analyses, the first being the headline's. `roi` is None with `roi_reason`.
-    `looks_back` says for each primary analysis what the periods before the start show of trends.
+    `looks_back` says for each primary analysis what the periods before the start show of trends, `powers` what it could
+    see as planned.
     """
 
     design: StudyDesign
@@ -38,6 +40,7 @@ class StudyResult:
     findings: tuple[Finding, ...]
     manifest: Manifest
     looks_back: Mapping[str, LookBack] = field(default_factory=dict, repr=False)
+    powers: Mapping[str, DesignPower] = field(default_factory=dict, repr=False)
 
     @property
     def estimate(self) -> Estimate:
@@ -67,7 +70,7 @@ class StudyResult:
     @property
     def gates_failed(self) -> tuple[Finding, ...]:
         """The findings that stop the claim."""
-        return tuple(finding for finding in self.findings if finding.status == "fail")
+        return tuple(finding for finding in self.findings if finding.gate_failed)
 
     def tidy(self) -> pd.DataFrame:
         """Return every term of every analysis: `analysis`, then the columns of `Estimate.tidy`."""

@@ -1,19 +1,41 @@
-"""The review: every rule, on the file alone or with the data as far as they go."""
+"""The review: every rule, on the file alone, with the data before the launch, or with the follow-up."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-from attribution.checks.evidence import Evidence, review_evidence
 from attribution.core.finding import Review
 from attribution.design.schema import StudyDesign
 from attribution.errors import require_type
+from attribution.planning.records import DesignPower
+from attribution.study.findings import findings_of
 from attribution.study.link import link
-from attribution.study.run import findings_of, ledger_of, require_date, run_linked
+from attribution.study.power import powers_of
+from attribution.study.result import StudyResult
+from attribution.study.run import require_date, run_linked
 from attribution.study.sources import data_path, read
 
+Stage: TypeAlias = Literal["file", "history", "followup"]
+"""What a review had before it: the design file alone, the data before the launch as well, or a follow-up too."""
 
-def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> Review:
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StudyReview(Review):
+    """The findings of a study and what they rest on: its design, the stage, what each primary analysis could see.
+
+    `result` is the run of the study, where a follow-up is over; iterate over the review for its findings.
+    """
+
+    design: StudyDesign = field(repr=False)
+    stage: Stage
+    powers: Mapping[str, DesignPower] = field(repr=False)
+    result: StudyResult | None = field(default=None, repr=False)
+
+
+def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> StudyReview:
     """Return the findings of every check; those whose evidence is missing are `skipped`, with the reason.
 
     Where the data file does not exist yet, the design alone is reviewed; where no follow-up period is over as of the
@@ -31,9 +53,12 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> Review
     require_date(as_of)
     path = data_path(design)
     if path is not None and not path.exists():
-        return Review(review_evidence(Evidence(design=design, ledger=ledger_of(design))))
+        powers = powers_of(design, None)
+        return StudyReview(findings_of(design, None, {}, {}, {}, powers), design, "file", powers)
     source = read(design)
     linked = link(design, source, as_of)
     if linked.not_begun:
-        return Review(findings_of(design, linked, {}, {}, {}))
-    return Review(run_linked(design, source, linked).findings)
+        powers = powers_of(design, linked)
+        return StudyReview(findings_of(design, linked, {}, {}, {}, powers), design, "history", powers)
+    result = run_linked(design, source, linked)
+    return StudyReview(result.findings, design, "followup", result.powers, result)

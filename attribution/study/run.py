@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from attribution.checks.evidence import Evidence, review_evidence
 from attribution.core.estimate import Estimate
-from attribution.core.finding import Finding
 from attribution.design.schema import Analysis, StudyDesign
 from attribution.errors import DataError, MethodError, require_type
 from attribution.finance.benefits import PRICED
-from attribution.finance.costs import CostLedger, CostLine, cost_ledger
+from attribution.finance.costs import CostLedger
 from attribution.finance.roi import Roi, roi
 from attribution.inference.factor import AttributionFactor, attribution_factor
 from attribution.inference.look_back import LookBack, look_back
-from attribution.registry import CHECKS, ESTIMATORS, ONCE_A_STUDY, load, options
+from attribution.registry import ESTIMATORS, load, options
 from attribution.study.cohorts import with_cohorts
+from attribution.study.findings import findings_of
+from attribution.study.ledger import ledger_of
 from attribution.study.link import FIRST_CLAIM_DAY, Linked, link, own_options
 from attribution.study.manifest import build_manifest
+from attribution.study.power import powers_of
 from attribution.study.result import StudyResult
 from attribution.study.sources import Source, read
 
@@ -78,6 +79,7 @@ def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: 
     ledger = ledger_of(design)
     money, reason = _money(design, linked, factors, ledger)
     looks_back = {name: _look_back(design, estimates, name) for name in primary}
+    powers = powers_of(design, linked)
     return StudyResult(
         design=design,
         linked=linked,
@@ -86,9 +88,10 @@ def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: 
         primary=primary,
         roi=money,
         roi_reason=reason,
-        findings=findings_of(design, linked, estimates, factors, looks_back),
+        findings=findings_of(design, linked, estimates, factors, looks_back, powers),
         manifest=build_manifest(design, source, linked),
         looks_back=looks_back,
+        powers=powers,
     )
 
 
@@ -134,25 +137,6 @@ def _look_back(design: StudyDesign, estimates: Mapping[str, Estimate], primary: 
     return look_back({name: estimates[name] for name in (primary, *others)}, level=inference.level, seed=inference.seed)
 
 
-def ledger_of(design: StudyDesign) -> CostLedger | None:
-    """Return the design's cost ledger, None where it asks for no money."""
-    if not design.cost or design.finance is None:
-        return None
-    lines = [
-        CostLine(
-            one.category,
-            one.amount,
-            one.low,
-            one.high,
-            source=one.source or "",
-            reason=one.reason or "",
-            illustrative=one.illustrative,
-        )
-        for one in design.cost
-    ]
-    return cost_ledger(lines, currency=design.finance.currency)
-
-
 def _money(
     design: StudyDesign, linked: Linked, factors: dict[str, AttributionFactor], ledger: CostLedger | None
 ) -> tuple[Roi | None, str]:
@@ -186,39 +170,6 @@ def _money(
     )
 
 
-def findings_of(
-    design: StudyDesign,
-    linked: Linked,
-    estimates: Mapping[str, Estimate],
-    factors: Mapping[str, AttributionFactor],
-    looks_back: Mapping[str, LookBack],
-) -> tuple[Finding, ...]:
-    """Apply the checks to each primary analysis, those of the money once; with several analyses, the id says which.
-
-    Before there is a follow-up, `estimates`, `factors` and `looks_back` are empty, and the checks that need them are
-    skipped.
-    """
-    ledger = ledger_of(design)
-    evidence = {
-        analysis.id: Evidence(
-            design=design,
-            panel=linked.panel_of(analysis),
-            cohort=linked.cohorts.get(analysis.id),
-            estimate=estimates.get(analysis.id),
-            factor=factors.get(analysis.id),
-            ledger=ledger,
-            look_back=looks_back.get(analysis.id),
-        )
-        for analysis in design.analysis
-        if analysis.role == "primary"
-    }
-    if len(evidence) == 1:
-        return review_evidence(next(iter(evidence.values())))
-    each = [name for name in CHECKS if name not in ONCE_A_STUDY]
-    found = [_named(finding, name) for name, own in evidence.items() for finding in review_evidence(own, each)]
-    return (*found, *review_evidence(Evidence(design=design, ledger=ledger), ONCE_A_STUDY))
-
-
 def require_date(as_of: object) -> None:
     """Raise `MethodError` unless the date of an evaluation is a date without a time, or None."""
     if as_of is not None and (not isinstance(as_of, datetime.date) or isinstance(as_of, datetime.datetime)):
@@ -231,7 +182,3 @@ def require_date(as_of: object) -> None:
 
 def _too_early(linked: Linked) -> str:
     return f"day {linked.days_since_launch} after launch: nothing is attributed before day {FIRST_CLAIM_DAY}"
-
-
-def _named(finding: Finding, analysis: str) -> Finding:
-    return replace(finding, id=f"{finding.id}[{analysis}]")

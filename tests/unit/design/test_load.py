@@ -234,6 +234,8 @@ def test_any_unknown_key_is_refused_where_it_stands(
     text = (Path(__file__).parents[3] / "designs" / "michigan-grants.toml").read_text(encoding="utf-8")
     text += "\n[[other_intervention]]\nname = 'x'\narm = 'both'\nshare = 0.1\n"
     text += "\n[graph]\nedges = ['training -> scrap']\n"
+    text += "\n[power]\npower = 0.9\n"
+    text += "\n[[waiver]]\nrule = 'attrition'\nreason = 'x'\nname = 'x'\nexpires = 2026-01-01\n"
     head = f"[[{table}]]" if table in ARRAYS else f"[{table}]"
     assert f"\n{head}\n" in text
     file = tmp_path_factory.mktemp("designs") / "x.toml"

@@ -195,6 +195,7 @@ def test_what_the_design_declares_is_kept(make_study: Callable[..., Path], sales
     assert (kpi["owner"], kpi["expected_effect"], kpi["effect_source"]) == ("Head of sales", 1.5, "pilot of 2025")
     assert assignment == {
         "mechanism": "manager", "level": "person", "date": "2026-01-15", "contamination": 0.05, "source": None,
+        "roster_frozen": None, "reliability": None, "selected_share": None,
     }  # fmt: skip
     assert found["claim"]["grade_reason"] == "assigned by managers, not at random"
 

@@ -77,7 +77,8 @@ def test_a_review_is_iterated_counted_indexed_and_shown(make_study: Callable[...
     assert [finding.id for finding in review.gates_failed] == ["learner_time"]
     assert repr(review).startswith("Review(1 fail, 1 warn, ")
     frame = review.tidy()
-    assert list(frame.columns) == ["id", "status", "observed", "threshold", "source", "message", "remedy"]
+    columns = ["id", "status", "observed", "threshold", "source", "message", "remedy", "waived"]
+    assert list(frame.columns) == columns
     assert list(frame["id"]) == [finding.id for finding in review]
     shown = review._repr_html_()
     assert shown.count("<tr>") == len(CHECKS) + 1
