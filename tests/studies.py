@@ -97,3 +97,15 @@ def study_text(changes: Mapping[str, Any] | None = None) -> str:
         else:
             text.append(f"{key} = {_toml(value)}\n")
     return "\n".join(text)
+
+
+def with_g(frame: pd.DataFrame, g: float, column: str) -> pd.DataFrame:
+    """Return the frame with the trained shifted in a column, so that Hedges' g of its baseline is the one wanted."""
+    trained = frame["start"].notna()
+    before = frame["month"] < "2026-02"
+    means = [frame[before & arm].groupby("person")[column].mean() for arm in (trained, ~trained)]
+    n = [len(one) for one in means]
+    pooled = np.sqrt(sum((len(one) - 1) * one.var() for one in means) / (sum(n) - 2))
+    wanted = g * pooled / (1 - 3 / (4 * sum(n) - 9))
+    shift = wanted - (means[0].mean() - means[1].mean())
+    return frame.assign(**{column: frame[column] + shift * trained})

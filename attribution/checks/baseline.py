@@ -9,6 +9,7 @@ from attribution.checks.evidence import Evidence, Rule
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.diagnostics.baseline import baseline_balance, compared_arms
+from attribution.estimators.contrasts.assemble import LEVELS_AS_THEY_ARE
 
 EQUIVALENCE = Rule(
     "baseline_equivalence",
@@ -31,7 +32,7 @@ ADJUSTS = {
     "lagged": "comparison at equal baselines",
     "adjusted": "comparison of changes (or at equal baselines)",
 }
-"""Methods that adjust for the baseline of the KPI itself, and what in them does."""
+"""Methods that adjust for the KPI's own baseline, and what in them does; `adjusted` may note that it does not."""
 
 
 def baseline_equivalence(evidence: Evidence) -> Finding:
@@ -53,7 +54,8 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
         and evidence.design.assignment.mechanism == "random"
         and attrition(evidence).status != "warn"
     )
-    adjusted = {*estimate.adjusted, *([estimate.outcome] if estimate.method in ADJUSTS else [])}
+    on_kpi = estimate.method in ADJUSTS and LEVELS_AS_THEY_ARE not in estimate.notes
+    adjusted = {*estimate.adjusted, *([estimate.outcome] if on_kpi else [])}
     # A difference that can be measured is judged first: one that cannot must not hide it.
     worst = int(np.argmax(np.where(unknown, -1.0, sizes)))
     name = table["variable"].iloc[worst]

@@ -21,6 +21,7 @@ from attribution.design.schema import StudyDesign
 from attribution.diagnostics.baseline import compared_arms
 from attribution.diagnostics.comparison import kpi_mean
 from attribution.errors import DataError
+from attribution.estimators.contrasts.assemble import LEVELS_AS_THEY_ARE
 
 Floats = NDArray[np.float64]
 
@@ -64,8 +65,8 @@ def causal_graph(evidence: Evidence) -> Finding:
     used, outside = _used(evidence, estimate, graph, kpi)
     found = judge(graph.arrows, graph.measured, used, treatment=treatment, outcome=kpi)
     if found.needed is None:
-        level = estimate.method in CHANGES and evidence.panel.kind == "panel"
-        return _no_set(found, treatment, kpi, changes=level)
+        changes = estimate.method in CHANGES and evidence.panel.kind == "panel"
+        return _no_set(found, treatment, kpi, changes=changes and LEVELS_AS_THEY_ARE not in estimate.notes)
     observed = f"asked for: {_listed(found.needed)}; adjusted for: {_listed([*used, *outside])}"
     faults = list(_faults(found, outside, treatment, kpi))
     if not faults:

@@ -16,6 +16,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.diagnostics.baseline import ROLLOUTS, compared_arms
 from attribution.errors import MethodError
+from attribution.estimators.contrasts.assemble import LEVELS_AS_THEY_ARE
 from attribution.estimators.windows.reduce import reduce_windows
 
 Floats = NDArray[np.float64]
@@ -60,9 +61,9 @@ def compared_rows(
     """Return the rows that an estimate compares, on a cross-section or on two windows of a panel.
 
     Covariates are, unless given, those that the estimate adjusts for, or else the columns of the panel's cohort. Where
-    the KPI's own baseline is among them beside the cohort's, and for `lagged`, the level of the follow-up is compared,
-    else the change. By a cohort's weights both arms count the same. Raises `MethodError` for
-    an estimate that compares no two arms of units, or not those of this panel.
+    the KPI's own baseline is among them beside the cohort's, for `lagged`, and where the estimate notes that it compares
+    levels as they are, the level of the follow-up is compared, else the change. By a cohort's weights both arms count
+    the same. Raises `MethodError` for an estimate that compares no two arms of units, or not those of this panel.
     """
     trained, control = _arms(panel, estimate, where)
     rows = _rows(panel, estimate, trained, control, covariates, compares)
@@ -111,7 +112,8 @@ def _rows(
     elsewhere = own in panel.units.covariates or (cohort is not None and own in cohort.covariates)
     on_baseline = panel.kind == "panel" and (estimate.method == "lagged" or (own in named and not elsewhere))
     if compares is None:
-        compares = "level" if panel.kind == "cross_section" or on_baseline else "change"
+        levels = panel.kind == "cross_section" or on_baseline or LEVELS_AS_THEY_ARE in estimate.notes
+        compares = "level" if levels else "change"
     if panel.kind == "cross_section":
         value = np.full((len(panel.units), 1), np.nan)
         value[panel.observations.unit, 0] = panel.observations.outcome

@@ -30,6 +30,9 @@ Floats = NDArray[np.float64]
 Outcome = Literal["change", "level"]
 Target = Literal["population", "sample"]
 
+LEVELS_AS_THEY_ARE = "the levels of the follow-up are compared as they are: nothing takes out where the arms began"
+"""The note of an estimate on a panel that neither compares changes nor adjusts for the KPI's baseline."""
+
 NEEDS_COVARIATES = ("ipw", "doubly_robust", "ancova")
 
 
@@ -96,6 +99,8 @@ def estimate_contrast(panel: Panel, options: Options, *, variance: AdjustedVaria
     influence = pieces @ matrix
     strata = arm_strata(reduced, ARM_NAMES)
     notes = [*strata.notes, *found.notes]
+    if not once and not change and compared is None:
+        notes.append(LEVELS_AS_THEY_ARE)
     if compared is None:
         fitted = Fitted(replay, values, influence, matrix)
         layers = window_layers(variance, panel, reduced, fitted, strata, main=0)

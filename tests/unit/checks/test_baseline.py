@@ -16,18 +16,7 @@ from attribution.checks.evidence import Evidence
 from attribution.design.load import load_design
 from attribution.diagnostics.baseline import baseline_balance
 from attribution.estimators.adjusted import adjusted
-
-
-def _with_g(frame: pd.DataFrame, g: float, column: str) -> pd.DataFrame:
-    """Return the frame with the trained shifted in a column, so that Hedges' g of its baseline is the one wanted."""
-    trained = frame["start"].notna()
-    before = frame["month"] < "2026-02"
-    means = [frame[before & arm].groupby("person")[column].mean() for arm in (trained, ~trained)]
-    n = [len(one) for one in means]
-    pooled = np.sqrt(sum((len(one) - 1) * one.var() for one in means) / (sum(n) - 2))
-    wanted = g * pooled / (1 - 3 / (4 * sum(n) - 9))
-    shift = wanted - (means[0].mean() - means[1].mean())
-    return frame.assign(**{column: frame[column] + shift * trained})
+from tests.studies import with_g
 
 
 @pytest.mark.parametrize(
@@ -43,7 +32,7 @@ def _with_g(frame: pd.DataFrame, g: float, column: str) -> pd.DataFrame:
 def test_a_difference_in_the_kpi_itself(
     g: float, status: str, says: str, sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
-    found = baseline_equivalence(evidence_of(_with_g(sales(), g, "sales")))
+    found = baseline_equivalence(evidence_of(with_g(sales(), g, "sales")))
     assert (found.status, found.id) == (status, "baseline_equivalence")
     assert says in found.message
     assert bool(found.remedy) == (status == "fail")
@@ -57,7 +46,7 @@ def test_a_covariate_that_nothing_adjusts_for(
 ) -> None:
     frame = sales()
     frame["age"] = frame.groupby("person")["sales"].transform("first") + 20
-    frame = _with_g(_with_g(frame, 0.0, "sales"), g, "age")
+    frame = with_g(with_g(frame, 0.0, "sales"), g, "age")
     found = baseline_equivalence(evidence_of(frame, {"columns.covariates": ["age"]}))
     assert found.status == status
     assert "age" in found.observed
@@ -67,7 +56,7 @@ def test_a_covariate_that_nothing_adjusts_for(
 def test_a_random_assignment_is_warned_and_not_failed(
     sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
-    frame = _with_g(sales(), 0.6, "sales")
+    frame = with_g(sales(), 0.6, "sales")
     assert baseline_equivalence(evidence_of(frame, {"assignment.mechanism": "random"})).status == "warn"
     assert baseline_equivalence(evidence_of(frame)).status == "fail"
 
@@ -84,7 +73,7 @@ def test_one_unit_in_an_arm_has_no_standard_deviation(
 def test_a_constant_covariate_does_not_hide_a_difference(
     sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
-    frame = _with_g(sales(), 0.9, "sales").assign(rate=0.1)
+    frame = with_g(sales(), 0.9, "sales").assign(rate=0.1)
     found = baseline_equivalence(evidence_of(frame, {"columns.covariates": ["rate"]}))
     assert found.status == "fail"
     assert found.observed == "g: sales +0.90; rate not computable"
@@ -93,7 +82,7 @@ def test_a_constant_covariate_does_not_hide_a_difference(
 def test_a_covariate_that_separates_the_arms_fails(
     sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
-    frame = _with_g(sales(), 0.0, "sales")
+    frame = with_g(sales(), 0.0, "sales")
     frame["office"] = frame["start"].notna().astype(int)
     found = baseline_equivalence(evidence_of(frame, {"columns.covariates": ["office"]}))
     assert found.status == "fail"
@@ -130,7 +119,7 @@ def test_a_covariate_that_the_analysis_adjusts_for_counts_as_adjusted(
 ) -> None:
     frame = sales()
     frame["age"] = frame.groupby("person")["sales"].transform("first") + 20
-    frame = _with_g(_with_g(frame, 0.0, "sales"), g, "age")
+    frame = with_g(with_g(frame, 0.0, "sales"), g, "age")
     changes = {"columns.covariates": ["age"], "analysis.0.method": "staggered"}
     assert baseline_equivalence(evidence_of(frame, changes)).status == "warn"
     found = baseline_equivalence(evidence_of(frame, changes | {"analysis.0.covariates": ["age"]}))
@@ -142,7 +131,7 @@ def test_a_covariate_that_the_analysis_adjusts_for_counts_as_adjusted(
 def test_the_kpi_itself_counts_as_adjusted_by_methods_that_difference_or_condition_on_it(
     method: str, sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
-    found = baseline_equivalence(evidence_of(_with_g(sales(), 0.2, "sales"), {"analysis.0.method": method}))
+    found = baseline_equivalence(evidence_of(with_g(sales(), 0.2, "sales"), {"analysis.0.method": method}))
     assert (found.status, "adjusts for it" in found.message) == ("pass", True)
 
 

@@ -120,7 +120,10 @@ def test_lagged_and_the_level_hold_the_baseline() -> None:
     assert {one.covariate for one in both.benchmarks} == {"tenure", "sales at baseline"}
     assert both.fitted.coefficient == pytest.approx(both.effect, rel=1e-9)
     plain = adjusted(panel, baseline=[0], followup=[1], outcome="level", adjust="none")
-    assert robustness(plain, panel, compares="level").fitted.coefficient == pytest.approx(plain.value("effect"))
+    # It notes that it compares levels, and nobody has to say so.
+    assert robustness(plain, panel).fitted.coefficient == pytest.approx(plain.value("effect"), rel=1e-9)
+    assert robustness(plain, panel).compares == "level"
+    assert robustness(plain, panel, compares="change").compares == "change"
 
 
 def test_by_assignment_the_arms_are_the_assigned() -> None:
