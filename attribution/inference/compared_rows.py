@@ -61,8 +61,8 @@ def compared_rows(
     """Return the rows that an estimate compares, on a cross-section or on two windows of a panel.
 
     Covariates are, unless given, those that the estimate adjusts for, or else the columns of the panel's cohort. Where
-    the KPI's own baseline is among them beside the cohort's, for `lagged`, and where the estimate notes that it compares
-    levels as they are, the level of the follow-up is compared, else the change. By a cohort's weights both arms count
+    the KPI's own baseline is among them beside the cohort's, for `lagged`, and where the estimate notes that levels are
+    compared as they are, the level of the follow-up is compared, else the change. By a cohort's weights both arms count
     the same. Raises `MethodError` for an estimate that compares no two arms of units, or not those of this panel.
     """
     trained, control = _arms(panel, estimate, where)
