@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.checks.evidence import Evidence, Rule
-from attribution.checks.refutation import HOW_TO_INSTALL, Judgement, Refuter, is_installed, judge, refute
+from attribution.checks.refutation import HOW_TO_INSTALL, SUBSET, Judgement, Refuter, is_installed, judge, refute
 from attribution.core.arms import CONTROL, TRAINED, adoption_arms
 from attribution.core.cohort import Cohort
 from attribution.core.covariates import covariate_matrix
@@ -258,6 +258,9 @@ def _one_row_per_unit(evidence: Evidence, panel: Panel, estimate: Estimate, seed
     least = min(int(trained[places].sum()), int(control[places].sum()))
     if len(places) < FEWEST or least < FEWEST_IN_ARM:
         return f"{len(places)} units, {least} in the smaller arm: too few to shuffle or to leave some out"
+    # Intercept, arm and a refuter's own column take three more, and a part of the units has to leave something over.
+    if int(SUBSET * len(places)) <= columns.shape[1] + 3:
+        return f"{len(places)} units and {columns.shape[1]} columns: a regression on a part of them leaves nothing over"
     return Rows(outcome[places], trained[places], columns[places])
 
 

@@ -164,9 +164,11 @@ def _random_state(seed: int) -> np.random.RandomState:
 def _known_warnings() -> Iterator[None]:
     """Hide two warnings of dowhy 0.14: it passes `copy`, which pandas 3 no longer reads, and its texts hold `\\s`.
 
-    Python says the latter once, when it compiles the file: some installers leave that to the first import.
+    Python says the latter once, when it compiles the file: some installers leave that to the first import. A third is
+    of statsmodels: a random part of the units may lose the few of a rare level, whose column is then 0 for all.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The copy keyword is deprecated", DeprecationWarning, module="dowhy")
         warnings.filterwarnings("ignore", "invalid escape sequence", module=".*dowhy")
+        warnings.filterwarnings("ignore", "The design matrix is rank-deficient")
         yield
