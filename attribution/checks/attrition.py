@@ -36,6 +36,11 @@ def attrition(evidence: Evidence) -> Finding:
     design, estimate = evidence.design, evidence.estimate
     if design is None:
         return ATTRITION.skipped("no design says how training was assigned")
+    if design.assignment.mechanism == "waitlist":
+        return ATTRITION.skipped(
+            "a waiting list says nothing of its order: where that was drawn at random write mechanism = 'random'; "
+            "otherwise the balance of those measured is judged instead"
+        )
     if design.assignment.mechanism != "random":
         return ATTRITION.skipped("training was not assigned at random: the balance of those measured is judged instead")
     if estimate is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,21 +14,44 @@ from attribution.checks.baseline import baseline_equivalence
 from attribution.checks.evidence import Evidence
 
 # What Works Clearinghouse, Standards Handbook 5.0: overall attrition, cautious and optimistic boundary.
-PRINTED = {0: (5.7, 10.0), 10: (6.3, 10.9), 20: (5.4, 10.0), 30: (4.1, 8.2), 40: (2.6, 6.0), 50: (1.0, 3.7)}
+NONE = float("nan")
+PRINTED = {
+    0: (5.7, 10.0),
+    10: (6.3, 10.9),
+    20: (5.4, 10.0),
+    30: (4.1, 8.2),
+    40: (2.6, 6.0),
+    50: (1.0, 3.7),
+    57: (0.0, 2.1),
+    65: (NONE, 0.3),
+}
 RANDOM = {"columns.assigned": "assigned", "analysis.0.as_assigned": True, "assignment.mechanism": "random"}
 
 
 @pytest.mark.parametrize("overall", PRINTED)
 def test_the_boundaries_are_the_printed_ones(overall: int) -> None:
-    assert boundaries(float(overall)) == PRINTED[overall]
+    # Straight lines through a point meet it but for rounding.
+    assert boundaries(float(overall)) == pytest.approx(PRINTED[overall], abs=1e-12, nan_ok=True)
 
 
-def test_between_printed_values_the_boundaries_are_straight_lines_and_end() -> None:
-    assert boundaries(25.0) == pytest.approx((4.75, 9.1))
-    assert boundaries(57.0) == (0.0, 2.1)
-    assert np.isnan(boundaries(58.0)[0])
-    assert boundaries(65.0)[1] == 0.3
-    assert np.isnan(boundaries(66.0)).all()
+@pytest.mark.parametrize(("low", "high"), list(pairwise(PRINTED)))
+def test_between_printed_values_the_boundaries_are_straight_lines(low: int, high: int) -> None:
+    for part in (0.25, 0.5, 0.9):
+        expected = [(1 - part) * a + part * b for a, b in zip(PRINTED[low], PRINTED[high], strict=True)]
+        found = boundaries(low + part * (high - low))
+        assert found == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_the_boundaries_rise_to_ten_percent_fall_after_and_end() -> None:
+    overall = np.linspace(0, 57, 58)
+    for column in (0, 1):
+        steps = np.diff([boundaries(float(one))[column] for one in overall])
+        assert (steps[:10] > 0).all()
+        assert (steps[10:] < 0).all()
+    assert boundaries(57.0)[0] == 0.0
+    assert np.isnan(boundaries(57.1)[0])
+    assert boundaries(57.1)[1] < 2.1
+    assert np.isnan(boundaries(65.1)).all()
 
 
 @pytest.fixture
@@ -69,6 +93,8 @@ def test_it_is_of_randomised_studies_analysed_as_assigned(
     sales: Callable[..., pd.DataFrame], evidence_of: Callable[..., Evidence]
 ) -> None:
     assert "not assigned at random" in attrition(evidence_of(sales())).message
+    waiting = attrition(evidence_of(sales(), {"assignment.mechanism": "waitlist"}))
+    assert (waiting.status, "drawn at random write mechanism = 'random'" in waiting.message) == ("skipped", True)
     taken = attrition(evidence_of(sales(), {"assignment.mechanism": "random"}))
     assert (taken.status, "as_assigned = true" in taken.message) == ("skipped", True)
     assert attrition(Evidence()).status == "skipped"
