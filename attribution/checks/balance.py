@@ -29,7 +29,7 @@ DROPPED = Rule(
 BEFORE = Rule(
     "measured_before",
     "covariates known before adoption, of the trained as often as of the controls (within 10 points)",
-    "Rosenbaum (1984), Journal of the Royal Statistical Society A 147",
+    "Rosenbaum (1984), Journal of the Royal Statistical Society A 147; the 10 points: house rule",
 )
 
 RATIOS = (0.5, 2.0)

@@ -20,7 +20,7 @@ EQUIVALENCE = Rule(
 PRE_PERIODS = Rule(
     "pre_periods",
     "at least 3 baseline periods for any claim about trends",
-    "Roth (2022), Pretest with caution, AER: Insights 4(3)",
+    "Roth (2022), Pretest with caution, AER: Insights 4(3), on what few pre-periods show; the 3: house rule",
 )
 
 
@@ -48,10 +48,11 @@ def baseline_equivalence(evidence: Evidence) -> Finding:
     sizes = table["g"].abs().to_numpy()
     unknown = np.isnan(sizes)
     observed = "g: " + "; ".join(_shown(name, g) for name, g in zip(table["variable"], table["g"], strict=True))
-    # Beyond the boundary of attrition a randomised comparison is judged like any other.
+    # Beyond the boundary of attrition, and by who took the training, a randomised study is judged like any other.
     randomised = (
         evidence.design is not None
         and evidence.design.assignment.mechanism == "random"
+        and (estimate.estimand == "ITT" or panel.units.assigned is None)
         and attrition(evidence).status != "warn"
     )
     on_kpi = estimate.method in ADJUSTS and LEVELS_AS_THEY_ARE not in estimate.notes

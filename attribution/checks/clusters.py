@@ -12,7 +12,7 @@ from attribution.diagnostics.baseline import ROLLOUTS
 CLUSTERS = Rule(
     "clusters_per_arm",
     "at least 10 clusters in each arm; below 5 fail",
-    "MacKinnon, Nielsen & Webb (2023), Cluster-robust inference",
+    "MacKinnon, Nielsen & Webb (2023), Cluster-robust inference, on few clusters; 10 and 5: house rule",
 )
 
 STANDARD_ERROR = Rule(

@@ -15,7 +15,7 @@ from attribution.inference.unmeasured import Robustness
 UNMEASURED = Rule(
     "unmeasured_confounding",
     "something as strong as the strongest measured covariate leaves an effect that is told from 0 (warn otherwise)",
-    "Cinelli & Hazlett (2020); VanderWeele & Ding (2017); Rosenbaum (2002)",
+    "Cinelli & Hazlett (2020); VanderWeele & Ding (2017); Rosenbaum (2002); once the strongest: house rule",
 )
 
 REMEDY = "measure what could be so strong and adjust for it, or name in the limits what it may be"

@@ -29,6 +29,14 @@ def _kpi(g: float, changes: Mapping[str, Any] | None = None) -> Evidence:
     return evidence_of(with_g(sales_of(), g, "sales"), changes)
 
 
+def _offered(g: float, *, as_assigned: bool) -> Evidence:
+    """Return a random offer that all accept: compared as assigned, or by who was trained."""
+    frame = with_g(sales_of(), g, "sales")
+    frame["offered"] = frame["start"].notna().astype(int)
+    changes = {"assignment.mechanism": "random", "columns.assigned": "offered", "analysis.0.as_assigned": as_assigned}
+    return evidence_of(frame, changes)
+
+
 def _periods(count: int) -> Evidence:
     return Evidence(design=design_of({"timing.baseline": list(MONTHS[3 - count : 3])}))
 
@@ -51,6 +59,8 @@ CASES = {
         "fail: below the others": lambda: _age(-0.2501),
         "fail: the KPI, though it is adjusted for": lambda: _kpi(0.2501),
         "warn: at random": lambda: _kpi(0.2501, {"assignment.mechanism": "random"}),
+        "fail: at random, compared by who was trained": lambda: _offered(0.2501, as_assigned=False),
+        "warn: at random, compared as assigned": lambda: _offered(0.2501, as_assigned=True),
         "skipped: no comparison": lambda: _kpi(0.0, {"analysis.0.method": "prepost"}),
     },
     "pre_periods": {
