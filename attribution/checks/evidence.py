@@ -10,7 +10,7 @@ from attribution.core.cohort import Cohort
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding, Review, Status
 from attribution.core.panel import Panel
-from attribution.design.schema import StudyDesign
+from attribution.design.schema import Analysis, StudyDesign
 from attribution.errors import require_type
 from attribution.finance.costs import CostLedger
 from attribution.inference.factor import AttributionFactor
@@ -23,8 +23,8 @@ from attribution.registry import CHECKS, load
 class Evidence:
     """A study as far as it goes: all but the design may be missing; a check then says what it lacks.
 
-    `estimate` is that of the primary analysis at hand, `estimates` those of all analyses by their id; `power` is what
-    the analysis could see, as planned.
+    `analysis` is the primary analysis at hand and `estimate` its estimate, `estimates` those of all analyses by their
+    id; `power` is what the analysis could see, as planned.
     """
 
     design: StudyDesign | None = None
@@ -36,6 +36,15 @@ class Evidence:
     look_back: LookBack | None = None
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     power: DesignPower | None = None
+    analysis: Analysis | None = None
+
+    @property
+    def primary(self) -> Analysis | None:
+        """The primary analysis at hand: the one given, or the only one that the design has."""
+        if self.analysis is not None or self.design is None:
+            return self.analysis
+        known = [one for one in self.design.analysis if one.role == "primary"]
+        return known[0] if len(known) == 1 else None
 
     @property
     def made_with(self) -> Cohort | None:

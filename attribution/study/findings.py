@@ -43,6 +43,7 @@ def findings_of(
             look_back=looks_back.get(analysis.id),
             estimates=estimates,
             power=powers.get(analysis.id),
+            analysis=analysis,
         )
         for analysis in design.analysis
         if analysis.role == "primary"
