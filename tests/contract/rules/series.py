@@ -13,6 +13,8 @@ from attribution.checks.evidence import Evidence
 from attribution.estimators.synthetic import synthetic
 from attribution.estimators.trend import trend
 from attribution.estimators.twfe import twfe
+from tests.contract.evidence import design_of, panel_of
+from tests.studies import sales_of
 
 
 @cache
@@ -52,6 +54,13 @@ def _two_way(dates: tuple[int, ...]) -> Evidence:
     return Evidence(panel=panel, estimate=twfe(panel))
 
 
+def _planned(waves: list[str] | None) -> Evidence:
+    """Return a design of two-way fixed effects before the launch, with the waves that it plans, and data until then."""
+    changes = {"analysis.0.method": "twfe"} | ({} if waves is None else {"power": {"waves": waves}})
+    design, frame = design_of(changes), sales_of()
+    return Evidence(design=design, panel=panel_of(design, frame[frame["month"] < "2026-02"]))
+
+
 CASES = {
     "series_length": {
         "pass": lambda: _series(12),
@@ -79,6 +88,9 @@ CASES = {
         "pass": lambda: _two_way((3,)),
         "fail": lambda: _two_way((3, 4)),
         "pass: another method": lambda: _series(12),
+        "pass: one wave is planned": lambda: _planned(["2026-02"]),
+        "fail: two waves are planned": lambda: _planned(["2026-02", "2026-03"]),
+        "skipped: nobody is trained yet": lambda: _planned(None),
     },
 }
 
