@@ -70,6 +70,12 @@ CHECKS: Mapping[str, str] = {
     "two_way_primary": "attribution.checks.two_way:two_way_primary",
     "synthetic_fit": "attribution.checks.synthetic:synthetic_fit",
     "series_length": "attribution.checks.trend:series_length",
+    "selection_mechanism": "attribution.checks.selection:selection_mechanism",
+    "uncontrolled": "attribution.checks.selection:uncontrolled",
+    "regression_to_mean": "attribution.checks.returning:regression_to_mean",
+    "dip_before_adoption": "attribution.checks.returning:dip_before_adoption",
+    "lagged_bracket": "attribution.checks.selection:lagged_bracket",
+    "timing_declared": "attribution.checks.timing:timing_declared",
     "attrition": "attribution.checks.attrition:attrition",
     "units_lost": "attribution.checks.losses:units_lost",
     "observation_gap": "attribution.checks.losses:observation_gap",
@@ -78,10 +84,20 @@ CHECKS: Mapping[str, str] = {
     "learner_time": "attribution.checks.money:learner_time",
     "cost_categories": "attribution.checks.money:cost_categories",
     "illustrative_money": "attribution.checks.money:illustrative_money",
+    "focus": "attribution.checks.focus:focus",
+    "kpi_owner": "attribution.checks.focus:kpi_owner",
 }
 
-ONCE_A_STUDY = ("learner_time", "cost_categories", "illustrative_money")
-"""Checks that look at the money alone: one finding each, however many primary analyses there are."""
+ONCE_A_STUDY = (
+    "learner_time",
+    "cost_categories",
+    "illustrative_money",
+    "selection_mechanism",
+    "timing_declared",
+    "focus",
+    "kpi_owner",
+)
+"""Checks that look at the money or the design alone: one finding each, however many primary analyses there are."""
 
 WITHOUT_COHORT = ("synthetic", "trend")
 """Analyses that compare no units with each other, so that no cohort can say which are compared."""
