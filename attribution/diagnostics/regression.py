@@ -72,11 +72,12 @@ def expected_regression(share: float, reliability: float) -> float:
 
 
 def reliability(panel: Panel, before: NDArray[np.int16], lag: int, inside: Bools) -> Reliability | None:
-    """Return the correlation of the KPI between periods before the training, over all clusters of which some were picked.
+    """Return the correlation of the KPI between periods before the training, over the clusters that could be picked.
 
     `before` are the codes of the baseline, `inside[n_units]` who could be picked: both arms together, since those
-    picked alone vary less. What was picked are clusters, whose means regress less than a person does. The pairs of periods are those `lag` apart; where there is none, those as far apart as there
-    are. None with fewer than two periods, or a KPI that does not vary.
+    picked alone vary less. Clusters are what was picked, and their means move back less than a person does. The pairs
+    of periods are those `lag` apart; where there is none, those as far apart as there are. None with fewer than two
+    periods, or a KPI that does not vary.
     """
     codes = [int(code) for code in before]
     apart = sorted({later - first for first in codes for later in codes if later > first})
@@ -107,7 +108,8 @@ def _cluster_means(panel: Panel, table: Floats, inside: Bools) -> tuple[Floats, 
     values = known * np.nan_to_num(table)
     summed = np.stack([np.bincount(code, weights=values[:, one], minlength=count) for one in columns], axis=1)
     with np.errstate(invalid="ignore"):
-        return summed / total, np.bincount(code, weights=weight, minlength=count)
+        means = summed / total
+    return means, np.bincount(code, weights=weight, minlength=count).astype(float)
 
 
 def _correlation(first: Floats, later: Floats, weight: Floats) -> float:
