@@ -13,6 +13,7 @@ from attribution.errors import require_type
 from attribution.planning.records import DesignPower
 from attribution.study.findings import findings_of
 from attribution.study.link import link
+from attribution.study.manifest import Manifest, build_manifest
 from attribution.study.power import powers_of
 from attribution.study.result import StudyResult
 from attribution.study.run import require_date, run_linked
@@ -26,13 +27,16 @@ Stage: TypeAlias = Literal["file", "history", "followup"]
 class StudyReview(Review):
     """The findings of a study and what they rest on: its design, the stage, what each primary analysis could see.
 
-    `result` is the run of the study, where a follow-up is over; iterate over the review for its findings.
+    `result` is the run of the study, where a follow-up is over; iterate over the review for its findings. `as_of` is
+    the date that was given, with a follow-up that of the run; `manifest` says what was read, where there are data.
     """
 
     design: StudyDesign = field(repr=False)
     stage: Stage
     powers: Mapping[str, DesignPower] = field(repr=False)
     result: StudyResult | None = field(default=None, repr=False)
+    as_of: datetime.date | None = field(default=None, repr=False)
+    manifest: Manifest | None = field(default=None, repr=False)
 
 
 def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> StudyReview:
@@ -51,14 +55,15 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> StudyR
     """
     require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
     require_date(as_of)
-    path = data_path(design)
+    given, path = as_of or design.study.as_of, data_path(design)
     if path is not None and not path.exists():
         powers = powers_of(design, None)
-        return StudyReview(findings_of(design, None, {}, {}, {}, powers), design, "file", powers)
+        return StudyReview(findings_of(design, None, {}, {}, {}, powers), design, "file", powers, as_of=given)
     source = read(design)
     linked = link(design, source, as_of)
     if linked.not_begun:
         powers = powers_of(design, linked)
-        return StudyReview(findings_of(design, linked, {}, {}, {}, powers), design, "history", powers)
+        found, made = findings_of(design, linked, {}, {}, {}, powers), build_manifest(design, source, linked)
+        return StudyReview(found, design, "history", powers, as_of=given, manifest=made)
     result = run_linked(design, source, linked)
-    return StudyReview(result.findings, design, "followup", result.powers, result)
+    return StudyReview(result.findings, design, "followup", result.powers, result, linked.as_of, result.manifest)
