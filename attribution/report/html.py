@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
@@ -14,8 +13,9 @@ from attribution.report.cells import Cell, integer
 from attribution.report.claims import Claim
 from attribution.report.compared import Sentence, as_read, compared, declared_table
 from attribution.report.doubt import bounds_table, doubt, doubt_told, values_table
-from attribution.report.format import MINUS, SYMBOLS, capital, declared_money, level_text, percent, plural
+from attribution.report.format import MINUS, capital, declared_money, level_text, percent, plural
 from attribution.report.made import made
+from attribution.report.page import STATUSES, template
 from attribution.report.words import (
     left_out_by_cohort,
     listed,
@@ -29,16 +29,9 @@ from attribution.report.words import (
 from attribution.study.result import StudyResult
 from attribution.study.verdict import primary_kpi
 
-TEMPLATES = Path(__file__).parent / "templates"
-
-_BEFORE_CURRENCY = re.compile(f"{MINUS}(?=[{''.join(SYMBOLS.values())}])")
-
 _NEGATIVE = re.compile(r"-(?=[0-9])")
 
 FRAMES = {"roi": "return on investment", "outcomes": "outcomes, without money"}
-
-STATUSES = {"fail": ("✕", "fail"), "warn": ("!", "warn"), "pass": ("✓", "pass"), "skipped": ("–", "skipped")}
-"""Sign and word of each status, in the order of the review: meaning never rests on colour alone."""
 
 
 def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = None) -> str:
@@ -47,20 +40,9 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
     Every text is escaped, whatever the design or the data hold. Every number that stands in `results.json` carries
     its path there as `data-source`. `previous` are the digests of the run that this one replaces.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
-        autoescape=True,
-        finalize=_unbroken,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     kpi, estimate = primary_kpi(result), result.estimate
     money = result.roi
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         study=result.design.study,
         program=result.design.program,
         kpi=kpi,
@@ -128,11 +110,6 @@ def _unmeasured(result: StudyResult) -> dict[str, object]:
         "bounds": bounds_table(result, found),
         "values": values_table(found),
     }
-
-
-def _unbroken(value: object) -> object:
-    """Join a minus to the currency sign after it, where a browser might break the line: for the page alone."""
-    return _BEFORE_CURRENCY.sub(f"{MINUS}\u2060", value) if type(value) is str else value
 
 
 def _looked_back(result: StudyResult) -> str:
