@@ -63,7 +63,7 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
 def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: int = 1) -> StudyResult:
     """Run a study whose follow-up has begun on its panels; see `run`."""
     linked = with_cohorts(design, linked)
-    estimates = {analysis.id: _estimate(analysis, design, linked) for analysis in design.analysis}
+    estimates = {analysis.id: estimate_of(analysis, design, linked) for analysis in design.analysis}
     if linked.too_early:
         estimates = _progress(estimates, design, linked)
     inference = design.inference
@@ -77,7 +77,7 @@ def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: 
         factors = {name: replace(factor, reason=_too_early(linked)) for name, factor in factors.items()}
     primary = tuple(analysis.id for analysis in design.analysis if analysis.role == "primary")
     ledger = ledger_of(design)
-    money, reason = _money(design, linked, factors, ledger)
+    money, reason = money_of(design, linked, factors, ledger)
     looks_back = {name: _look_back(design, estimates, name) for name in primary}
     powers = powers_of(design, linked)
     return StudyResult(
@@ -95,7 +95,8 @@ def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: 
     )
 
 
-def _estimate(analysis: Analysis, design: StudyDesign, linked: Linked) -> Estimate:
+def estimate_of(analysis: Analysis, design: StudyDesign, linked: Linked) -> Estimate:
+    """Return the estimate of one analysis on its panel; raises as the method, naming the analysis."""
     method = load(ESTIMATORS, analysis.method, kind="method")
     filled: dict[str, Any] = {
         "baseline": list(linked.baseline),
@@ -137,8 +138,8 @@ def _look_back(design: StudyDesign, estimates: Mapping[str, Estimate], primary: 
     return look_back({name: estimates[name] for name in (primary, *others)}, level=inference.level, seed=inference.seed)
 
 
-def _money(
-    design: StudyDesign, linked: Linked, factors: dict[str, AttributionFactor], ledger: CostLedger | None
+def money_of(
+    design: StudyDesign, linked: Linked, factors: Mapping[str, AttributionFactor], ledger: CostLedger | None
 ) -> tuple[Roi | None, str]:
     """Return the money of the valued KPI, or None with the reason why there is none."""
     if ledger is None or not design.valuation or design.finance is None:

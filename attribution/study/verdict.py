@@ -24,11 +24,15 @@ def verdict_of(result: StudyResult) -> Verdict:
     """
     if result.linked.too_early:
         return "too_early"
-    estimate = result.estimate
+    return verdict_on(result.estimate, primary_kpi(result), result.manifest.level)
+
+
+def verdict_on(estimate: Estimate, kpi: Kpi, level: float) -> Verdict:
+    """Return what an estimate's interval says of its KPI, once it is time to say anything; see `verdict_of`."""
     if "effect" not in estimate.terms or estimate.estimand not in JUDGED:
         return "cannot_tell"
-    worst, best = improvement_ends(estimate, estimate.interval(result.manifest.level))
-    smallest = primary_kpi(result).minimum_worthwhile_effect
+    worst, best = improvement_ends(estimate, estimate.interval(level))
+    smallest = kpi.minimum_worthwhile_effect
     if best < 0 or (smallest is not None and best < abs(smallest)):
         return "does_not"
     return "works" if worst > 0 else "cannot_tell"
