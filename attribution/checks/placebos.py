@@ -25,8 +25,8 @@ from attribution.inference.placebos import FEWEST_CLUSTERS, PlaceboLaunches, pla
 
 LAUNCHES = Rule(
     "placebo_launch",
-    "no more fake launches inside the baseline show an effect than chance brings one time in twenty; above half of the "
-    "effect looked for fail",
+    "no fake launch inside the baseline shows an effect, all together at the level of the design; one above half of "
+    "the effect looked for fails",
     "Bertrand, Duflo & Mullainathan (2004), Quarterly Journal of Economics 119; the half: house rule",
 )
 
@@ -103,17 +103,15 @@ def _made_alike(evidence: Evidence, panel: Panel) -> bool:
 
 def _tried(evidence: Evidence, found: PlaceboLaunches, tried: str) -> Finding:
     rejected, dates = int(found.rejected.sum()), len(found.dates)
-    worst = int(np.argmax(np.abs(found.values)))
+    worst = int(np.argmin(found.p_values))
     observed = (
-        f"{rejected} of {dates} fake launch{'es' if dates > 1 else ''} show an effect ({tried}); the largest "
-        f"{signed(float(found.values[worst]))}, at {found.dates[worst]}"
+        f"{rejected} of {dates} fake launch{'es' if dates > 1 else ''} show an effect ({tried}); the strongest "
+        f"{signed(float(found.values[worst]))}, at {found.dates[worst]} (p = {found.p_values[worst]:.2g}, of all dates "
+        f"together {found.chance:.2g})"
     )
-    if found.chance > 1 - found.level + 1e-9:
-        said = (
-            "no fake launch shows an effect" if not rejected else "no more fake launches show an effect than by chance"
-        )
-        return LAUNCHES.finding("pass", observed, said)
-    observed += f"; as many by chance: {found.chance:.2g}"
+    if found.chance > 1 - found.level:
+        beyond = " beyond what several dates bring by chance" if rejected else ""
+        return LAUNCHES.finding("pass", observed, f"no fake launch shows an effect{beyond}")
     looked = effect_looked_for(evidence)
     message = "the analysis finds effects before anybody was trained: the arms were not on the same path"
     if not is_compared(evidence):
@@ -138,17 +136,17 @@ def untouched_outcome(evidence: Evidence) -> Finding:
     analyses = [one for one in design.analysis if one.kpi in kpis]
     if not analyses:
         return UNTOUCHED.skipped(f"no analysis is of {', '.join(kpi.label for kpi in kpis.values())}: add one")
-    found = {
-        one: evidence.estimates[one.id]
+    found = [
+        (one, evidence.estimates[one.id])
         for one in analyses
         if one.id in evidence.estimates and "effect" in evidence.estimates[one.id].terms
-    }
+    ]
     if not found:
         return UNTOUCHED.skipped("the follow-up is not over")
     # Each at so much that all of them together hold the level of the design (Bonferroni).
     level = 1 - (1 - level_of(evidence)) / len(found)
     parts, moved = [], []
-    for one, estimate in found.items():
+    for one, estimate in found:
         ends = estimate.interval(level)
         if ends.kind == "undefined":
             parts.append(f"{kpis[one.kpi].label} without a standard error")

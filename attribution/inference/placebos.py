@@ -24,7 +24,7 @@ MOST_DATES = 6
 """Fake launches that are tried, at most, evenly spread over the baseline."""
 
 DRAWS = 4_000
-"""Draws of how many of several related tests reject by chance."""
+"""Draws of how strong the strongest of several related tests is by chance."""
 
 LARGEST = 400_000
 """Draws times clusters of fake arms, at most."""
@@ -35,7 +35,8 @@ class PlaceboLaunches:
     """What the analysis finds at launches inside the baseline, when nobody was trained.
 
     `dates` are the periods of the fake launches, `values` and `p_values` what was found there, in KPI units. `chance`
-    is the probability that as many or more of them reject at `level` where nothing happened, as related as they are.
+    is how likely the strongest of them is as strong where nothing happened: they share data, and are counted as so
+    many tests as that leaves.
     """
 
     dates: tuple[str, ...]
@@ -98,10 +99,8 @@ def placebo_launches(
     values = np.array([one.value for one in contrasts])
     p_values = np.array([2 * float(stdtr(one.df, -abs(one.value / one.std_error))) for one in contrasts])
     influence = np.stack([_by_cluster(panel, estimate) for _, estimate in found], axis=1)
-    count = int((p_values < 1 - level).sum())
-    return PlaceboLaunches(
-        tuple(date for date, _ in found), values, p_values, level, _chance(influence, count, level, seed)
-    )
+    chance = _chance(influence, float(p_values.min()), seed)
+    return PlaceboLaunches(tuple(date for date, _ in found), values, p_values, level, chance)
 
 
 def _rows(observations: Observations, inside: Bools) -> Observations:
@@ -114,20 +113,17 @@ def _by_cluster(panel: Panel, estimate: Estimate) -> Floats:
     return np.bincount(panel.units.cluster, weights=column, minlength=len(panel.units.cluster_labels)).astype(float)
 
 
-def _chance(influence: Floats, count: int, level: float, seed: int) -> float:
-    """Return how likely so many or more of related tests reject by chance: binomial where they are independent."""
-    if count == 0:
-        return 1.0
+def _chance(influence: Floats, smallest: float, seed: int) -> float:
+    """Return how likely the smallest of related p values is that small by chance: 1 − (1 − p)^k where they are not."""
     tests = influence.shape[1]
     if tests == 1:
-        return 1 - level
+        return smallest
     spread = np.sqrt((influence**2).sum(axis=0))
     scaled = influence / spread
     values, vectors = np.linalg.eigh(scaled.T @ scaled)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     normal = np.random.default_rng(seed).standard_normal((DRAWS, tests)) @ root.T
-    rejected = (np.abs(normal) > ndtri((1 + level) / 2)).sum(axis=1)
-    return float((rejected >= count).mean())
+    return float((np.abs(normal).max(axis=1) >= -ndtri(smallest / 2)).mean())
 
 
 def as_if(panel: Panel, *, trained: Bools, control: Bools, start: int) -> Panel:
