@@ -87,9 +87,12 @@ def power_curve(
     ax.locator_params(axis="x", nbins=6 if drawing.pixels(ax) > 450 else 4)
     how = f"simulated {best.replications:,} times".replace(",", "\u202f") if best.how == "simulated" else "computed"
     drawing.axis_label(ax, f"effect, as an improvement in {unit}; upright: chance to see it ({how})")
-    return drawing.titled(
-        ax, _told(found, best, name, unit) if isinstance(found, DesignPower) else _smallest(best, name, unit)
-    )
+    wanted = found.must_see if isinstance(found, DesignPower) else None
+    what = "worthwhile" if isinstance(found, DesignPower) and found.worthwhile is not None else "expected"
+    told = "" if wanted is None else f"; the {what} {number(abs(wanted))} with {percent(best.power_at(wanted))}"
+    begins = f"{name}: the" if name else "The"
+    smallest = f"smallest effect seen with {level_text(best.power)} probability is {number(best.mde)} {unit}"
+    return drawing.titled(ax, f"{begins} {smallest}{told}")
 
 
 def _marks(found: DesignPower) -> list[_Mark]:
