@@ -94,13 +94,13 @@ CHECKS: Mapping[str, str] = {
 }
 
 ONCE_A_STUDY = (
-    "learner_time",
-    "cost_categories",
-    "illustrative_money",
     "selection_mechanism",
     "timing_declared",
     "untouched_outcome",
     "roster_frozen",
+    "learner_time",
+    "cost_categories",
+    "illustrative_money",
     "focus",
     "kpi_owner",
 )

@@ -46,6 +46,19 @@ FINDINGS = {
     "learner_time": "pass",
     "cost_categories": "pass",
     "illustrative_money": "warn",
+    "selection_mechanism": "warn",
+    "uncontrolled": "pass",
+    "regression_to_mean": "skipped",
+    "dip_before_adoption": "skipped",
+    "lagged_bracket": "skipped",
+    "timing_declared": "warn",
+    "placebo_launch": "skipped",
+    "untouched_outcome": "skipped",
+    "placebo_trained": "pass",
+    "roster_frozen": "warn",
+    "leavers": "pass",
+    "focus": "pass",
+    "kpi_owner": "warn",
 }
 
 

@@ -24,6 +24,9 @@ COHORT = (
     "matched_difference",
 )
 
+BEFORE = ("regression_to_mean", "dip_before_adoption", "lagged_bracket", "placebo_launch", "placebo_trained")
+"""Rules that look at the periods before the launch, and need no more."""
+
 
 def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable[..., Path]) -> None:
     findings = at.review(at.load_design(make_study(None)))
@@ -33,9 +36,10 @@ def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable
     assert {finding.id for finding in skipped} == {
         "baseline_equivalence", "launch", "clusters_per_arm", "standard_error", "contamination", "units_lost",
         "observation_gap", "share_estimable", "draws_failed", "series_length", "synthetic_fit",
-        "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", *COHORT, *GRAPH,
+        "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", "leavers", "untouched_outcome",
+        *BEFORE, *COHORT, *GRAPH,
     }  # fmt: skip
-    said = ("contamination", "attrition", *COHORT, *GRAPH)
+    said = ("contamination", "attrition", "untouched_outcome", *COHORT, *GRAPH)
     assert all("no data" in finding.message for finding in skipped if finding.id not in said)
 
 
@@ -53,7 +57,7 @@ def test_before_the_follow_up_what_is_known_is_judged(
         assert waiting == {
             "baseline_equivalence", "clusters_per_arm", "standard_error", "units_lost", "observation_gap",
             "share_estimable", "draws_failed", "series_length", "synthetic_fit", "pre_trends", "trend_breakdown",
-            "unmeasured_confounding",
+            "unmeasured_confounding", "leavers", "lagged_bracket",
         }  # fmt: skip
     with pytest.raises(DataError, match="no follow-up period is in the data yet") as caught:
         at.run(before)
@@ -75,7 +79,7 @@ def test_a_review_is_iterated_counted_indexed_and_shown(make_study: Callable[...
     assert len(review) == len(list(review)) == len(CHECKS)
     assert review[0].id == "baseline_equivalence"
     assert [finding.id for finding in review.gates_failed] == ["learner_time"]
-    assert repr(review).startswith("Review(1 fail, 1 warn, ")
+    assert repr(review).startswith("Review(1 fail, 5 warn, ")
     frame = review.tidy()
     columns = ["id", "status", "observed", "threshold", "source", "message", "remedy", "waived"]
     assert list(frame.columns) == columns
