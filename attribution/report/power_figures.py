@@ -153,7 +153,7 @@ def calendar(
     """
     require_type(plan, Plan, name="plan", remedy="pass the plan of a DesignPower: power.plan")
     ax = drawing.axes(ax, 3.0)
-    labels = plan.labels if len(plan.labels) >= plan.span else tuple(str(place + 1) for place in range(plan.span))
+    labels = period_names(plan)
     rows = _rows(plan)
     ax.set_xlim(0, plan.span)
     ax.set_ylim(-2.1 * len(rows), 1.45)
@@ -176,12 +176,18 @@ def calendar(
             color=INK,
             zorder=4,
         )
-    _ticks(ax, labels[: plan.span])
+    _ticks(ax, labels)
     ax.set_yticks([])
     drawing.quiet(ax, grid="x")
     ax.grid(visible=False)
     drawing.axis_label(ax, f"{period}; dark from the {period} in which training starts")
     return drawing.titled(ax, _who_starts(plan, labels, cluster))
+
+
+def period_names(plan: Plan) -> tuple[str, ...]:
+    """Return the name of each period of a plan: its label, or its number from 1 on where labels are not known."""
+    known = len(plan.labels) >= plan.span
+    return plan.labels[: plan.span] if known else tuple(str(place + 1) for place in range(plan.span))
 
 
 def _rows(plan: Plan) -> list[list[PlannedCohort]]:
@@ -215,7 +221,7 @@ def _row_label(row: list[PlannedCohort], labels: tuple[str, ...], cluster: str, 
     first, last = row[0].start, row[-1].start
     when = "not trained"
     if first is not None and last is not None:
-        when = _period(labels, first) if first == last else f"{_period(labels, first)} to {_period(labels, last)}"
+        when = labels[first] if first == last else f"{labels[first]} to {labels[last]}"
     return f"{when}: {_counted(clusters, units, cluster, unit)}"
 
 
@@ -223,17 +229,13 @@ def _counted(clusters: int, units: int, cluster: str, unit: str) -> str:
     return plural(clusters, cluster) + (f", {plural(units, unit)}" if units != clusters else "")
 
 
-def _period(labels: tuple[str, ...], start: int) -> str:
-    return labels[start] if 0 <= start < len(labels) else f"period {start + 1}"
-
-
 def _who_starts(plan: Plan, labels: tuple[str, ...], cluster: str) -> str:
     starts = sorted({one.start for one in plan.trained if one.start is not None})
     if not starts:
         return f"Nobody starts: {plural(plan.control_clusters, cluster)} are followed"
-    when = f"in {_period(labels, starts[0])}"
+    when = f"in {labels[starts[0]]}"
     if len(starts) > 1:
-        when = f"in {len(starts)} waves from {_period(labels, starts[0])} to {_period(labels, starts[-1])}"
+        when = f"in {len(starts)} waves from {labels[starts[0]]} to {labels[starts[-1]]}"
     verb = "starts" if plan.trained_clusters == 1 else "start"
     rest = plan.control_clusters
     after = f"{rest:,} {'is' if rest == 1 else 'are'} not trained by the end" if rest else "all are trained by the end"
