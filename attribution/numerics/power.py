@@ -1,0 +1,239 @@
+"""Power of a t test: what can be seen, how likely it is to be seen, and the variance that a planned study will have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, ndtr, stdtrit
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.integer[Any]]
+
+NODES = 200
+"""Places at which the chance of a rejection is averaged over standard errors; it is then exact to 1e-9."""
+
+
+def minimum_detectable(std_error: float, df: float, level: float = 0.95, power: float = 0.8) -> float:
+    """Return the smallest effect that a two-sided t test at `level` sees with the chance `power`, always positive.
+
+    (t_power + t_(1+level)/2)·SE, both of the test's own degrees of freedom. NaN where the standard error is.
+
+    Examples
+    --------
+    >>> round(minimum_detectable(1.0, 10.0), 4), round(minimum_detectable(1.0, 1e9), 4)
+    (3.1072, 2.8016)
+
+    Source: Bloom (1995), Minimum detectable effects, Evaluation Review 19.
+    """
+    return float((stdtrit(df, power) + stdtrit(df, (1 + level) / 2)) * std_error)
+
+
+def power_at(effect: Any, std_error: float, df: float, level: float = 0.95) -> Floats:
+    """Return the chance that a two-sided t test at `level` rejects, for each of `effect[...]`.
+
+    The effect over the standard error is the noncentrality of t. A rejection on the wrong side counts as well, so
+    that at no effect the chance is 1 − level.
+
+    Examples
+    --------
+    >>> power_at([0.0, 3.1072], 1.0, 10.0).round(3).tolist()
+    [0.05, 0.799]
+
+    Source: noncentral t as the normal distribution averaged over the chi distribution of the standard error.
+    """
+    critical = stdtrit(df, (1 + level) / 2)
+    middle = np.asarray(effect, dtype=float)[..., None] / std_error
+    scale, weight = _chi_nodes(df)
+    return np.asarray((ndtr(middle - critical * scale) + ndtr(-middle - critical * scale)) @ weight)
+
+
+def _chi_nodes(df: float) -> tuple[Floats, Floats]:
+    """Return places and weights that average over s, where df·s² is chi-squared with df degrees of freedom."""
+    if np.isnan(df):
+        return np.ones(1), np.full(1, np.nan)
+    reach = 9.0 / np.sqrt(2.0 * df)
+    low, high = max(0.0, 1.0 - reach), 1.0 + reach
+    x, weight = np.polynomial.legendre.leggauss(NODES)
+    # Squares of the nodes: the density goes to 0 as a power of s that need not be whole.
+    root = (x + 1.0) / 2.0
+    s = low + (high - low) * root**2
+    half = df / 2.0
+    log_density = np.log(2.0) + half * np.log(half) - gammaln(half) + (df - 1.0) * np.log(s) - half * s**2
+    chance = np.exp(log_density) * weight * root * (high - low)
+    return s, chance / chance.sum()
+
+
+def design_effect(icc: float, size: float) -> float:
+    """Return by how much clusters of so many units inflate a variance: 1 + (size − 1)·icc.
+
+    Examples
+    --------
+    >>> round(design_effect(0.05, 21), 10)
+    2.0
+
+    Source: Donner & Klar (2000), Design and Analysis of Cluster Randomization Trials, section 1.3.
+    """
+    return 1.0 + (size - 1.0) * icc
+
+
+def path_covariance(sd: float, correlation: float, span: int) -> Floats:
+    """Return the covariance `[span, span]` of a stationary AR(1) path with a standard deviation per period.
+
+    Examples
+    --------
+    >>> path_covariance(2.0, 0.5, 3)[0].tolist()
+    [4.0, 2.0, 1.0]
+    """
+    lag = np.abs(np.subtract.outer(np.arange(span), np.arange(span)))
+    # 0⁰ is 1: without correlation each period is itself.
+    return np.asarray(sd**2 * np.power(float(correlation), lag))
+
+
+@dataclass(frozen=True, slots=True)
+class Burlig:
+    """Components of the variance of a before-after comparison of cluster means.
+
+    `sigma2` is the variance in one period, `psi_before` and `psi_after` the mean covariances of two different periods
+    of the baseline and of the follow-up, `psi_cross` that of one of each; NaN where there are no two periods.
+    """
+
+    sigma2: float
+    psi_before: float
+    psi_after: float
+    psi_cross: float
+
+
+def serial_variance(
+    sigma2: float,
+    psi_before: float,
+    psi_after: float,
+    psi_cross: float,
+    *,
+    before: int,
+    after: int,
+    share: float,
+    clusters: int,
+) -> float:
+    """Return the variance of a difference-in-differences of two window means, serially correlated as it may be.
+
+    V = [(m+r)/(mr)·σ² + (m−1)/m·ψᴮ + (r−1)/r·ψᴬ − 2ψˣ] / (P(1−P)J), with m periods before, r after, J clusters of
+    which the share P is trained. A covariance of periods that there are not (a window of one period) may be NaN.
+
+    Examples
+    --------
+    >>> serial_variance(1.0, np.nan, np.nan, 0.0, before=1, after=1, share=0.5, clusters=8)
+    1.0
+
+    Source: Burlig, Preonas & Woerman (2020), Panel data and experimental design, J. Development Economics 144, eq. 2.
+    """
+    m, r = float(before), float(after)
+    inner = (m + r) / (m * r) * sigma2 - 2.0 * psi_cross
+    if before > 1:
+        inner += (m - 1) / m * psi_before
+    if after > 1:
+        inner += (r - 1) / r * psi_after
+    return float(inner / (share * (1 - share) * clusters))
+
+
+def burlig_components(means: Floats, before: int, after: int) -> Burlig:
+    """Return the components over all windows of `before` + `after` periods that slide over `means[n_clusters, n]`.
+
+    What all clusters share in a period is taken out (covariances over clusters, by n_clusters − 1). Of a variance that
+    differs between the windows, the one that the formula calls σ² is (r·σ²_before + m·σ²_after)/(m + r), with which the
+    formula is exact. Every mean must be there.
+
+    Examples
+    --------
+    >>> burlig_components(np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]]), 1, 1)
+    Burlig(sigma2=1.0, psi_before=nan, psi_after=nan, psi_cross=-1.0)
+
+    Source: Burlig, Preonas & Woerman (2020), appendix D.1, on covariances in place of residuals.
+    """
+    covariance = np.cov(means, rowvar=False)
+    return components_of(sliding(np.atleast_2d(covariance), before + after), before, after)
+
+
+def components_of(covariance: Floats, before: int, after: int) -> Burlig:
+    """Return the components of a covariance over the periods of a baseline and of the follow-up next to it."""
+    m, r = before, after
+    first, last, cross = covariance[:m, :m], covariance[m:, m:], covariance[:m, m:]
+    sigma2 = (r * np.mean(np.diag(first)) + m * np.mean(np.diag(last))) / (m + r)
+    return Burlig(float(sigma2), _off_diagonal(first), _off_diagonal(last), float(cross.mean()))
+
+
+def _off_diagonal(square: Floats) -> float:
+    size = len(square)
+    return float((square.sum() - np.trace(square)) / (size * (size - 1))) if size > 1 else float("nan")
+
+
+def sliding(covariance: Floats, span: int) -> Floats:
+    """Return the mean of all blocks of `span` periods next to each other on the diagonal of a covariance.
+
+    Examples
+    --------
+    >>> sliding(np.diag([1.0, 2.0, 6.0]), 2).tolist()
+    [[1.5, 0.0], [0.0, 4.0]]
+    """
+    starts = range(len(covariance) - span + 1)
+    return np.asarray(np.mean([covariance[s : s + span, s : s + span] for s in starts], axis=0))
+
+
+def pooled_covariance(values: Floats, groups: Codes) -> tuple[Floats, Floats]:
+    """Return the covariance over columns of `values[n, k]` within groups, and how many differences each rests on.
+
+    A pair of columns takes the rows that have both (NaN: missing), around the means of these very rows in each group,
+    and is divided by their number less that of the groups that have any: unbiased, whatever is missing. NaN where that
+    leaves none.
+
+    Examples
+    --------
+    >>> values = np.array([[0.0, 0.0], [2.0, 2.0], [10.0, np.nan], [14.0, 1.0]])
+    >>> [part.tolist() for part in pooled_covariance(values, np.array([0, 0, 1, 1]))]
+    [[[5.0, 2.0], [2.0, 2.0]], [[2.0, 1.0], [1.0, 1.0]]]
+    """
+    width = values.shape[1]
+    total, left = np.zeros((width, width)), np.zeros((width, width))
+    for own in of_groups(groups):
+        if len(own) == 1:
+            continue
+        mine = values[own]
+        present = ~np.isnan(mine)
+        if present.all():
+            away = mine - mine.mean(axis=0)
+            total += away.T @ away
+            left += len(own) - 1
+            continue
+        # Around a middle of their own, so that no precision is lost on values far from 0.
+        middle = np.nanmean(np.where(present.any(axis=0), mine, 0.0), axis=0)
+        away, seen = np.where(present, mine - middle, 0.0), present.astype(float)
+        count, sums = seen.T @ seen, away.T @ seen
+        total += away.T @ away - sums * sums.T / np.maximum(count, 1.0)
+        left += np.maximum(count - 1.0, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(left > 0, total / left, np.nan), left
+
+
+def of_groups(groups: Codes) -> list[NDArray[np.intp]]:
+    """Return the places of each group's members, the groups in order."""
+    order = np.argsort(groups, kind="stable")
+    edges = np.flatnonzero(np.diff(groups[order])) + 1
+    return [part for part in np.split(order, edges) if len(part)]
+
+
+def nearest_covariance(matrix: Floats) -> Floats:
+    """Return the matrix with its negative eigenvalues set to 0, itself where it has none.
+
+    Examples
+    --------
+    >>> nearest_covariance(np.array([[0.0, 1.0], [1.0, 0.0]])).round(12).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+
+    Source: Higham (1988), Computing a nearest symmetric positive semidefinite matrix, Linear Algebra Appl. 103.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    if values[0] >= -1e-12 * max(float(values[-1]), 0.0):
+        return matrix
+    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
