@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from attribution.cli import studies
+from attribution.cli import studies, templates
 from attribution.cli.shared import DONE, UNUSABLE, say
 from attribution.errors import AttributionError
 
@@ -36,7 +36,7 @@ def options(
     """Say how much of a KPI's change a training program caused, how sure we are, and what that is worth."""
 
 
-for command in (studies.run, studies.check, studies.schema, studies.methods):
+for command in (templates.new, studies.run, studies.check, studies.schema, studies.methods):
     app.command()(command)
 
 
