@@ -148,7 +148,7 @@ class Rehearsal:
         ):
             one = self.measure(name)
             if one.n and one.value > expected + ERRORS * math.sqrt(expected * (1 - expected) / one.n):
-                return f"{words} in {one.value:.1%} of {one.n} rehearsals, and should be in {expected:.3g}"
+                return f"{words} in {one.value:.1%} of {one.n} rehearsals, where {100 * expected:.3g}% would be chance"
         return ""
 
     def __repr__(self) -> str:

@@ -1,0 +1,77 @@
+"""The files of a rehearsal, beside the one that keeps its rows."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution.errors import OutputError, require_type
+from attribution.report.rehearsal_words import rehearsal_lines, verdict
+from attribution.study.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS, SUMMARY, TABLE = "rehearsals.jsonl", "summary.json", "summary.csv"
+
+
+def write_rehearsal(rehearsal: Rehearsal, folder: Path) -> Path:
+    """Write `summary.json` and `summary.csv` into a folder, each whole or not at all; return the first one's path.
+
+    Raises `OutputError` where the folder cannot be written.
+    """
+    require_type(rehearsal, Rehearsal, name="rehearsal", remedy="pass what at.rehearse(…) returns")
+    table = rehearsal.summary()
+    trained, control = rehearsal.arms
+    summary = {
+        "study": rehearsal.study,
+        "analysis": rehearsal.analysis,
+        "method": rehearsal.method,
+        "mechanism": rehearsal.mechanism,
+        "kpi": {"label": rehearsal.label, "unit": rehearsal.unit, "direction": rehearsal.direction},
+        "level": rehearsal.level,
+        "seed": rehearsal.seed,
+        "rehearsals": rehearsal.rehearsals,
+        "trained_clusters": trained,
+        "control_clusters": control,
+        "notes": list(rehearsal.notes),
+        "problems": rehearsal.problems,
+        "sound": not rehearsal.unsound,
+        "verdict": verdict(rehearsal),
+        "measures": _records(table),
+        "launches": _records(rehearsal.by_launch()),
+        "gates": _records(rehearsal.gates()),
+        "text": list(rehearsal_lines(rehearsal)),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        _replace(folder / TABLE, str(table.to_csv(index=False, lineterminator="\n")))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the summary: {error.strerror or error}",
+            where=str(folder),
+            remedy="choose a folder that can be written to, with room on the disk",
+        ) from error
+    return folder / SUMMARY
+
+
+def _replace(path: Path, text: str) -> None:
+    staging = path.with_name(f".{path.name}.new")
+    try:
+        staging.write_text(text, encoding="utf-8")
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table; a number that is not finite is null."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
