@@ -98,7 +98,7 @@ def _benchmark(rehearsal: Rehearsal) -> Iterator[str]:
     if not len(frame):
         return
     permuted, nominal = frame["critical_permuted"], frame["critical_nominal"]
-    yield f"Re-drawn assignments without an effect, {number(frame['rehearsals'].mean())} at each date"
+    yield f"Re-drawn assignments without an effect, about {frame['rehearsals'].mean():.0f} at each date"
     yield _line(f"{level_text(rehearsal.level)} of |t| are below", _range(permuted.min(), permuted.max()))
     yield _line("the analysis finds an effect above", _range(nominal.min(), nominal.max()))
     yield _line(

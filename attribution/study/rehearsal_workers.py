@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -39,7 +40,7 @@ def rehearse_numbers(script: Script, numbers: Sequence[int], workers: int, done:
     todo, running = iter(numbers), set[Future[tuple[Rehearsed, ...]]]()
     try:
         # Processes start with the first calls, and inherit that an interrupt is none of their business.
-        with _interrupts_ignored():
+        with _interrupts_held():
             for _, number in zip(range(AHEAD * workers), todo, strict=False):
                 running.add(pool.submit(_one, number))
         while running:
@@ -82,13 +83,13 @@ def _one(number: int) -> tuple[Rehearsed, ...]:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ignore interrupts for a moment; outside the main thread there is nothing to set."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupts_held() -> Iterator[None]:
+    """Hold interrupts back for a moment: processes that begin in it never see one, and ours comes afterwards."""
+    if sys.platform == "win32":
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
