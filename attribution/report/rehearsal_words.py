@@ -47,8 +47,8 @@ def rehearsal_lines(rehearsal: Rehearsal) -> Iterator[str]:
     for effect, source in zip(rehearsal.effects, rehearsal.injected_as, strict=True):
         yield ""
         yield from _with_effect(rehearsal, effect, source)
-    yield ""
-    yield from _benchmark(rehearsal)
+    if rehearsal.compared:
+        yield from _benchmark(rehearsal)
     for problem, times in rehearsal.problems.items():
         yield f"  {plural(times, 'run')} without an estimate: {problem}"
 
@@ -64,13 +64,17 @@ def _with_effect(rehearsal: Rehearsal, effect: float, source: str) -> Iterator[s
     found = {one.name: one for one in rehearsal.measures(effect)}
     if effect:
         way = "An improvement" if effect > 0 else "A deterioration"
-        yield f"{way} of {number(abs(effect))} {rehearsal.unit} injected ({source})"
+        yield f"{way} of {abs(effect):.4g} {rehearsal.unit} injected ({source})"
     else:
         yield "No effect injected"
     names = RATES if rehearsal.compared else RATES | ALONE
     for name, words in names.items():
         if name in found:
-            aside = f"; {level_text(1 - rehearsal.level)} by design" if name == "false_claims" else ""
+            aside = (
+                f"; {level_text(1 - rehearsal.level)} by design"
+                if name == "false_claims" and rehearsal.compared
+                else ""
+            )
             yield _line(words, f"{_rate(found[name])}{aside}")
     what = "bias, as improvement" if rehearsal.compared else "the change less the injected effect, as improvement"
     bias, rmse = found["bias"], found["rmse"]
@@ -98,6 +102,7 @@ def _benchmark(rehearsal: Rehearsal) -> Iterator[str]:
     if not len(frame):
         return
     permuted, nominal = frame["critical_permuted"], frame["critical_nominal"]
+    yield ""
     yield f"Re-drawn assignments without an effect, about {frame['rehearsals'].mean():.0f} at each date"
     yield _line(f"{level_text(rehearsal.level)} of |t| are below", _range(permuted.min(), permuted.max()))
     yield _line("the analysis finds an effect above", _range(nominal.min(), nominal.max()))

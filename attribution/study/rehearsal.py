@@ -139,16 +139,17 @@ class Rehearsal:
         """Why the design does not stand, in words; empty where false claims are no more than chance.
 
         Without an effect an interval at the level leaves out 0 at a rate of 1 − level, half of it on the side of an
-        improvement. A rate that is more than three Monte Carlo errors above is not chance.
+        improvement. A rate that is more than three Monte Carlo errors above is not chance. Without a comparison only
+        the latter is judged: the KPI may well change by itself, and nobody would claim a decline.
         """
         nominal = 1 - self.level
-        for name, expected, words in (
-            ("false_claims", nominal, "an effect is found where there is none"),
-            ("success_claims", nominal / 2, "success could be claimed where there is no effect"),
-        ):
+        judged = [("success_claims", nominal / 2, "success could be claimed where there is no effect")]
+        if self.compared:
+            judged.insert(0, ("false_claims", nominal, "an effect is found where there is none"))
+        for name, expected, words in judged:
             one = self.measure(name)
             if one.n and one.value > expected + ERRORS * math.sqrt(expected * (1 - expected) / one.n):
-                return f"{words} in {one.value:.1%} of {one.n} rehearsals, where {100 * expected:.3g}% would be chance"
+                return f"{words} in {one.value:.1%} of {one.n} rehearsals, and {100 * expected:.3g}% would be chance"
         return ""
 
     def __repr__(self) -> str:
