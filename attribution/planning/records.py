@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.panel import Direction, Scale
+from attribution.numerics.power import nearest_covariance
 
 Floats = NDArray[np.float64]
 
@@ -90,8 +91,8 @@ class Noise:
     assumed: tuple[str, ...] = ()
 
     def of_mean(self, size: float) -> Floats:
-        """Return the covariance over periods of the mean of a cluster of so many units."""
-        return np.asarray(self.between + self.within / size)
+        """Return the covariance over periods of the mean of a cluster of so many units, none negative."""
+        return nearest_covariance(np.asarray(self.between + self.within / size))
 
     @property
     def sd(self) -> float:

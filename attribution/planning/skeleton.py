@@ -1,4 +1,4 @@
-"""How an estimator weighs the cohorts and periods of a plan, read from the estimator itself on a panel of indicators."""
+"""How an estimator weighs the cohorts and periods of a plan: read from the estimator itself."""
 
 from __future__ import annotations
 
