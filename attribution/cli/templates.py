@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,7 @@ def new(
     text = template_text(template, study=path.stem)
     _write(path, text)
     say(f"{template_summary(template)}\n\nwritten: {shown(path)}")
-    say(f"Fill it in from top to bottom, then review it: attribution check {shown(path)}")
+    say(f"Fill it in from top to bottom, then review it: attribution check {shlex.quote(str(shown(path)))}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,0 +1,79 @@
+"""A simulated company for any design: the columns, units and periods that it names, and an effect that is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from attribution.design.schema import Kpi, StudyDesign
+
+CATEGORIES = {"segment", "shift"}
+"""Covariates that are names, not numbers."""
+
+FREQUENCIES = {"month": ("M", "%Y-%m"), "quarter": ("Q", "%YQ%q")}
+
+
+def periods_of(design: StudyDesign) -> list[str]:
+    """Return the labels from the first baseline period to the last of the follow-up, with those between."""
+    frequency, written = FREQUENCIES[design.timing.period]
+    first, last = str(design.timing.baseline[0]), str(design.timing.followup[-1])
+    return list(pd.period_range(first, last, freq=frequency).strftime(written))
+
+
+def simulated(design: StudyDesign, *, until: str | None = None, scale: float = 1.0, seed: int = 1) -> pd.DataFrame:
+    """Return data as the design asks for them, with `scale` times its expected effect; without periods after `until`.
+
+    Clusters, their size and the variance are those of `[power]`; where the design makes a cohort, there are twice as
+    many others to choose from.
+    """
+    rng = np.random.default_rng(seed)
+    power, columns, timing = design.power, design.columns, design.timing
+    size, trained = int(power.cluster_size or 1), int(power.trained_clusters or 0)
+    others = int(power.control_clusters or 0) * (2 if design.cohort else 1)
+    labels = periods_of(design)
+    waves = [labels.index(str(wave)) for wave in power.waves or (timing.launch,)]
+    start = np.array([waves[place * len(waves) // trained] for place in range(trained)] + [len(labels)] * others)
+    cluster = np.repeat(np.arange(trained + others), size)
+    start, span, units = start[cluster], len(labels), len(cluster)
+    after = np.arange(span) >= start[:, None]
+    written = [labels[one] if one < span else "" for one in start]
+    data: dict[str, object] = {
+        columns.unit or "unit": np.repeat([f"u{number:04d}" for number in range(units)], span),
+        columns.period: np.tile(labels, units),
+        columns.adopted or "adopted": np.repeat(written, span),
+    }
+    if columns.cluster is not None:
+        data[columns.cluster] = np.repeat([f"c{number:03d}" for number in cluster], span)
+    for name in columns.covariates:
+        values = (
+            rng.choice(["early", "late", "mixed"], units) if name in CATEGORIES else rng.gamma(9, 4, units).round(1)
+        )
+        data[name] = np.repeat(values, span)
+    for name in columns.groups:
+        data[name] = np.repeat(np.array(["north", "south", "west"])[cluster % 3], span)
+    for kpi in design.kpi:
+        data[kpi.column] = (_paths(kpi, design, cluster, span, rng) + scale * _effect(kpi) * after).round(6).ravel()
+    frame = pd.DataFrame(data)
+    return frame if until is None else frame[frame[columns.period] <= until]
+
+
+def _effect(kpi: Kpi) -> float:
+    return kpi.expected_effect or 0.0
+
+
+def _paths(kpi: Kpi, design: StudyDesign, cluster: np.ndarray, span: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the KPI without training: what clusters share and what is a unit's own, both serially correlated."""
+    power, primary = design.power, kpi.role == "primary"
+    level, sd = (power.baseline_level or 0.0, power.sd or 1.0) if primary else (5.0, 0.5)
+    icc, rho = power.icc or 0.0, power.autocorrelation or 0.0
+    shared = _ar1(len(np.unique(cluster)), span, rho, rng)[cluster]
+    own = _ar1(len(cluster), span, rho, rng)
+    common = np.cumsum(rng.normal(0, sd / 20, span))
+    return np.asarray(level + common + sd * (np.sqrt(icc) * shared + np.sqrt(1 - icc) * own))
+
+
+def _ar1(rows: int, span: int, rho: float, rng: np.random.Generator) -> np.ndarray:
+    draws = rng.normal(size=(rows, span))
+    for place in range(1, span):
+        draws[:, place] = rho * draws[:, place - 1] + np.sqrt(1 - rho**2) * draws[:, place]
+    return draws
