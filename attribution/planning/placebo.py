@@ -178,8 +178,9 @@ def _draw(
     many = trained
     if size < trained + control:
         many = int(np.clip(round(size * trained / (trained + control)), 1, size - (1 if control else 0)))
-    # The largest of log odds plus Gumbel noise, one after the other: draws without replacement, in these odds.
-    noise = rng.gumbel(size=len(known))
+    # The logit as it is usually told: who is above a threshold with index plus logistic noise, here set so that as many
+    # are as planned.
+    noise = rng.logistic(size=len(known))
     if placebos.odds is not None:
         noise += sum(weight * _scaled(part[known]) for weight, part in zip(placebos.odds, (level, slope), strict=True))
     first = np.argsort(-noise, kind="stable")
@@ -240,10 +241,14 @@ def _fitted(plan: Plan, periods: int) -> tuple[Plan, list[str]]:
             where="rehearsal",
             remedy="add earlier periods of the KPI to the data",
         )
-    return shortened, [
+    notes = [
         f"the history of {periods} periods is shorter than the plan: rehearsed are {len(before)} of "
         f"{len(plan.baseline)} baseline and {len(after)} of {len(plan.followup)} follow-up periods"
     ]
+    later = plan.trained_clusters - shortened.trained_clusters
+    if later:
+        notes.append(f"{later:,} clusters that are to start after the shortened follow-up are taken for untrained")
+    return shortened, notes
 
 
 def _odds(panel: Panel, mechanism: str, baseline: Sequence[int]) -> tuple[tuple[float, float] | None, list[str]]:

@@ -88,6 +88,9 @@ def _with_effect(rehearsal: Rehearsal, effect: float, source: str) -> Iterator[s
         yield _line("of these, how many times too large, the median", _times(found["share_type_m"]))
     if "roi_q50" in found:
         yield from _money(found)
+    gates = rehearsal.gates()
+    for gate, failed, n in gates.loc[gates["injected"] == effect, ["gate", "failed", "n"]].itertuples(index=False):
+        yield _line(f"the gate {gate} fails", percent(failed / n))
 
 
 def _money(found: Mapping[str, Measure]) -> Iterator[str]:
