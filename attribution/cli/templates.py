@@ -52,8 +52,7 @@ def _write(path: Path, text: str) -> None:
         raise OutputError(
             "its folder is not there", where=str(path), remedy="make the folder, or name another file with --out"
         ) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+    except OSError as error:
         raise OutputError(
-            f"the file cannot be written: {reason}", where=str(path), remedy="name another file with --out"
+            f"the file cannot be written: {error.strerror}", where=str(path), remedy="name another file with --out"
         ) from None
