@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from attribution.errors import MethodError
 from attribution.numerics.power import minimum_detectable, power_at
-from attribution.numerics.variance import JACKKNIFE_LIMIT, welch_df
+from attribution.numerics.variance import welch_df
+from attribution.planning.jackknife import expected_layer, rollout_layers
 from attribution.planning.records import Mde, Noise, Plan
-from attribution.planning.skeleton import PathWeights, path_weights
+from attribution.planning.skeleton import BY_ADOPTION, PathWeights, path_weights
 
 Floats = NDArray[np.float64]
 
@@ -75,6 +76,10 @@ def analytic_mde(plan: Plan, noise: Noise, *, level: float = 0.95, power: float 
     if lone:
         reason = f"{' and '.join(lone)}: one cluster, which has no variance; no effect can be tested"
         return no_mde(reason, level, power)
+    if np.isnan(test.std_error):
+        return no_mde(
+            "without one of the clusters the method has no estimate, so that it has no standard error", level, power
+        )
     if not test.std_error > 0:
         return no_mde("the KPI does not vary in what the method compares", level, power)
     return mde_of(
@@ -122,6 +127,9 @@ def planned_test(plan: Plan, noise: Noise, weights: PathWeights) -> PlannedTest:
         df.append(max(total**2 / np.sum(sizes**2) - 1.0, 1.0))
         clusters.append(len(sizes))
     found = np.array(layers)
+    if plan.method in BY_ADOPTION:
+        refitted = rollout_layers(plan, noise, weights)
+        found = found if refitted is None else refitted
     variance = float(found.sum())
     return PlannedTest(
         std_error=float(np.sqrt(variance * (1.0 + lost))),
@@ -129,31 +137,6 @@ def planned_test(plan: Plan, noise: Noise, weights: PathWeights) -> PlannedTest:
         clusters=tuple(clusters),
         names=weights.names,
     )
-
-
-def expected_layer(share: Floats, variance: Floats) -> float:
-    """Return what the default variance of Σ share·y is expected to be, for clusters with these shares and variances.
-
-    `share[n]` sums to 1. Up to 100 clusters it is the jackknife, which of clusters of unequal size makes more than the
-    variance itself; of equal ones, and by the influence of more than 100, it is the variance. NaN for one cluster.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> equal = expected_layer(np.full(4, 0.25), np.ones(4))
-    >>> unequal = expected_layer(np.array([0.4, 0.2, 0.2, 0.2]), np.ones(4))
-    >>> round(equal, 12), round(float(0.4**2 + 3 * 0.2**2), 12), round(unequal, 4)
-    (0.25, 0.28, 0.2838)
-
-    Source: MacKinnon, Nielsen & Webb (2023), the jackknife CV3; its expectation by algebra.
-    """
-    count = len(share)
-    if count == 1:
-        return float("nan")
-    away = variance * (1.0 - 2.0 * share) + float(np.sum(share**2 * variance))
-    if count <= JACKKNIFE_LIMIT:
-        return float((count - 1) / count * np.sum((share / (1.0 - share)) ** 2 * away))
-    return float(count / (count - 1) * np.sum(share**2 * away))
 
 
 def _of_clusters(sizes: Floats, weights: Floats, noise: Noise) -> Floats:
@@ -197,7 +180,11 @@ def _slope(plan: Plan, noise: Noise, weights: PathWeights) -> tuple[float | None
     theta = float(np.sum(sizes * varies * rest + sizes * (sizes - 1.0) * shared)) / (sizes.sum() * varies) ** 2
     apart = sum(_mean_variance(s, before, noise) for s in _arms(plan, weights))
     own = sum(_mean_variance(s, residual, noise) for s in _arms(plan, weights))
-    return slope, theta * apart / own if own > 0 else 0.0
+    if not own > 0:
+        return slope, 0.0
+    # Once in the effect itself, by N/(N − 4) for Gaussian baselines, and once more in what the jackknife makes of it.
+    part = theta * apart / own
+    return slope, 2.0 * part / max(1.0 - 4.0 * part, 0.2)
 
 
 def _arms(plan: Plan, weights: PathWeights) -> list[Floats]:

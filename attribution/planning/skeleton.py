@@ -62,17 +62,42 @@ def path_weights(plan: Plan) -> PathWeights:
     if plan.method == "adjusted" and not plan.baseline:
         weights = _levels(plan)
         return PathWeights(weights, np.array([0 if one.start is not None else 1 for one in plan.cohorts]), ARMS)
-    linear = replace(plan, method="did") if plan.method in BY_WINDOWS else plan
-    estimate = apply_method(linear, _indicators(plan), variance="CR0")
-    at = estimate.terms.index(estimate.main)
-    moved = estimate.influence[:, at].reshape(len(plan.cohorts), plan.span + 1)
-    weights = (moved[:, :-1] - moved[:, -1:]) * (plan.span + 1)
-    weights[np.abs(weights) < 1e-12 * np.abs(weights).max()] = 0.0
+    estimate = _on_indicators(plan)
+    weights = _read(plan, estimate)
     if plan.method in BY_ADOPTION:
         return PathWeights(weights, *_adoption_strata(plan, weights))
     column = estimate.clusters.reshape(weights.shape[0], -1)[:, 0]
     used = (column >= 0) & weights.any(axis=1)
     return PathWeights(weights, np.where(used, estimate.strata[column], -1).astype(np.int64), estimate.stratum_names)
+
+
+def without_one(plan: Plan, cohort: int, size: float) -> Floats:
+    """Return the weights `[n_cohorts, span]` of a rollout when a cluster of that size is gone from a cohort."""
+    sizes = plan.cohorts[cohort].sizes
+    left = np.delete(sizes, int(np.flatnonzero(sizes == size)[0]))
+    others = [place for place in range(len(plan.cohorts)) if place != cohort or len(left)]
+    cohorts = [PlannedCohort(one.start, left) if place == cohort else one for place, one in enumerate(plan.cohorts)]
+    smaller = replace(plan, cohorts=tuple(cohorts[place] for place in others))
+    found = np.zeros((len(plan.cohorts), plan.span))
+    found[others] = _read(smaller, _on_indicators(smaller))
+    return found
+
+
+def _on_indicators(plan: Plan) -> Estimate:
+    linear = plan
+    if plan.method in BY_WINDOWS:
+        whom = {name: value for name, value in plan.options.items() if name in ("controls", "washout", "anticipation")}
+        linear = replace(plan, method="did", options=whom)
+    return apply_method(linear, _indicators(plan), variance="CR0")
+
+
+def _read(plan: Plan, estimate: Estimate) -> Floats:
+    """Return the weights of cohorts and periods from the influence of the units of `_indicators`."""
+    at = estimate.terms.index(estimate.main)
+    moved = estimate.influence[:, at].reshape(len(plan.cohorts), plan.span + 1)
+    weights = (moved[:, :-1] - moved[:, -1:]) * (plan.span + 1)
+    weights[np.abs(weights) < 1e-12 * np.abs(weights).max()] = 0.0
+    return np.asarray(weights)
 
 
 def apply_method(
@@ -111,8 +136,7 @@ def plain_panel(
     cluster: NDArray[np.int32],
     weight: Floats,
     outcome: Floats,
-    *,
-    clusters: int,
+    n_clusters: int,
 ) -> Panel:
     """Return a complete panel of `outcome[n_units, span]`, whose periods are 0 to span − 1, without a data frame."""
     n_units, span = outcome.shape
@@ -120,7 +144,7 @@ def plain_panel(
         label=pd.RangeIndex(n_units),
         adopted=adopted,
         cluster=cluster,
-        cluster_labels=pd.RangeIndex(clusters),
+        cluster_labels=pd.RangeIndex(n_clusters),
         weight=weight,
     )
     observations = Observations(
@@ -151,7 +175,7 @@ def _indicators(plan: Plan) -> Panel:
     adopted = np.repeat([code_of(one) for one in plan.cohorts], width).astype(np.int32)
     weight = np.repeat([one.units / width for one in plan.cohorts], width)
     own = np.arange(len(outcome), dtype=np.int32)
-    return plain_panel(adopted, own, weight, outcome, clusters=len(own))
+    return plain_panel(adopted, own, weight, outcome, len(own))
 
 
 def _levels(plan: Plan) -> Floats:
