@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from attribution.design.draft import Draft
 from attribution.design.fields import ID_PATTERN
-from attribution.design.messages import is_echo, problem
+from attribution.design.messages import is_echo, most_of, not_toml, problem, too_many
 from attribution.design.rules import broken_rules
-from attribution.design.schema import TABLES, Analysis, CohortTable, DesignFile, DesignSource, StudyDesign
+from attribution.design.schema import ARRAYS, TABLES, Analysis, CohortTable, DesignFile, DesignSource, StudyDesign
 from attribution.design.table import Table
 from attribution.errors import DesignError, Problem
 
@@ -48,18 +48,17 @@ def load_design(path: str | os.PathLike[str]) -> StudyDesign:
     file = os.fspath(path)
     content = _read(file)
     tables = _prepare(file, _parse(file, content))
-    faults: frozenset[tuple[str | int, ...]] = frozenset()
-    problems: list[Problem] = []
+    problems = _shorten(tables)
+    faults: frozenset[tuple[str | int, ...]] = frozenset((found.key,) for found in problems)
+    left_out = 0
     design: DesignFile | None = None
     try:
         design = DesignFile.model_validate(tables)
     except ValidationError as error:
         details = [detail for detail in error.errors(include_url=False) if not is_echo(detail)]
-        faults = frozenset(_key(detail["loc"]) for detail in details)
-        problems = [problem(detail) for detail in details[: MAX_PROBLEMS + 1]]
-        left_out = len(details) - len(problems)
-    else:
-        left_out = 0
+        faults |= {_key(detail["loc"]) for detail in details}
+        problems += [problem(detail) for detail in details[: MAX_PROBLEMS + 1]]
+        left_out = max(len(details) - MAX_PROBLEMS - 1, 0)
     problems += broken_rules(Draft(tables, faults))
     if design is None or problems:
         raise DesignError(file, _at_most(sorted(problems, key=_place), left_out))
@@ -103,7 +102,8 @@ def _parse(file: str, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _refuse(file, f"the file is not TOML: {error}", "mend the line; texts are in quotes") from None
+        what, remedy = not_toml(str(error))
+        raise _refuse(file, what, remedy) from None
     except (ValueError, RecursionError):
         # An integer of thousands of digits, arrays in arrays without end.
         what = "the file holds a number or a nesting too large to read"
@@ -128,6 +128,17 @@ def _prepare(file: str, parsed: dict[str, Any]) -> dict[str, Any]:
         if isinstance(tables.get(name), tuple):
             tables[name] = tuple(_split(row, table) if isinstance(row, dict) else row for row in tables[name])
     return tables
+
+
+def _shorten(tables: dict[str, Any]) -> list[Problem]:
+    """Cut arrays of too many tables to what a design can hold, so that thousands are not read; a problem for each."""
+    problems = []
+    for name in ARRAYS:
+        rows, most = tables.get(name), most_of(name)
+        if isinstance(rows, tuple) and len(rows) > most:
+            problems.append(too_many(name, len(rows)))
+            tables[name] = rows[:most]
+    return problems
 
 
 def _frozen(file: str, value: Any, depth: int) -> Any:

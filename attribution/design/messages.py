@@ -32,6 +32,24 @@ _KINDS = {
     "tuple_type": ("an array", "write it in square brackets, such as [1987]"),
 }
 _SHAPES = ("model_type", "tuple_type")
+
+# What a number below its bound usually means, by key; and of which tables there are easily too many.
+_TOO_LOW = {
+    "cost": "write what is paid, without a minus sign; what the program saves is measured, as its effect",
+    "valuation": "write what one step for the better is worth; the KPI's direction says which way that is",
+}
+_TOO_MANY = {
+    "kpi": "keep the KPIs that matter: two to four primary ones, and those that they may be bought with",
+    "waiver": "a design that needs so many waivers needs mending",
+}
+
+# What the reader of TOML says of the commonest slips -> in words, and the remedy.
+_TOML = (
+    (r"Cannot declare \('(?P<name>.*)',\) twice", "the table [{name}] is there twice", "put its keys into one table"),
+    (r"Cannot overwrite a value", "a key is there twice", "take one of the two out"),
+    (r"Invalid date or datetime", "a date that is in no calendar", "write year-month-day, such as 2026-01-31"),
+    (r"Illegal character (?P<name>'\S+')", "the character {name} cannot be in a text", "take it out"),
+)
 _BOUNDS = {
     "greater_than": ("gt", "a number above {}"),
     "greater_than_equal": ("ge", "a number of at least {}"),
@@ -89,6 +107,29 @@ def keys_of(table: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in table.model_fields.items()]
 
 
+def most_of(name: str) -> int:
+    """Return how many tables of a name a design can hold, written [[name]]."""
+    (most,) = (limit.max_length for limit in DesignFile.model_fields[name].metadata if hasattr(limit, "max_length"))
+    return int(most)
+
+
+def too_many(name: str, count: int) -> Problem:
+    """Return the problem of more tables of a name than a design can hold."""
+    what = f"found {count:,} tables written [[{name}]], expected at most {most_of(name)}"
+    return Problem(name, what, _TOO_MANY.get(name, f"keep at most {most_of(name)}"))
+
+
+def not_toml(said: str) -> tuple[str, str]:
+    """Return in words what the reader of TOML says of a file, with the line, and the remedy."""
+    for pattern, words, remedy in _TOML:
+        found = re.search(pattern, said)
+        if found is not None:
+            place = re.search(r"at line (\d+)", said)
+            line = f" (line {place[1]})" if place is not None else ""
+            return f"the file is not TOML: {words.format(**found.groupdict())}{line}", remedy
+    return f"the file is not TOML: {said}", "mend the line; texts are in quotes"
+
+
 def is_echo(error: ErrorDetails) -> bool:
     """Say whether an error only follows from others: an array that is too short because its entries are faulty."""
     return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
@@ -116,9 +157,12 @@ def problem(error: ErrorDetails, *, key: str | None = None) -> Problem:
         return Problem(key, f"found {echo(value)}, expected {expected}", "choose another, or shorten it")
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return Problem(
-            key, f"found {echo(value)}, expected {words.format(_bound(context[name]))}", "bring it into these bounds"
-        )
+        low = kind.startswith("greater") and isinstance(value, (int, float)) and value < 0
+        remedy = _TOO_LOW.get(key.partition("[")[0], "") if low else ""
+        what = f"found {echo(value)}, expected {words.format(_bound(context[name]))}"
+        return Problem(key, what, remedy or "bring it into these bounds")
+    if kind.startswith("date_") and isinstance(value, (datetime.datetime, datetime.time)):
+        return Problem(key, f"found {echo(value)}, expected a date without a time", "write the day alone, such as 2026-01-31")
     expected, remedy = _KINDS.get(kind, (error["msg"].lower(), "write a value of this kind"))
     return Problem(key, f"found {echo(value)}, expected {expected}", remedy)
 
@@ -149,8 +193,9 @@ def _missing(loc: Path) -> Problem:
         what = f"the table {head} is missing, expected {DesignFile.model_fields[name].description}"
         return Problem(name, what, f"add {head} with {', '.join(required)}")
     table = DesignFile if len(loc) == 1 else TABLES[str(loc[0])]
-    said = {field.alias or key: field.description for key, field in table.model_fields.items()}[name]
-    return Problem(key_path(loc), f"the key is missing, expected {said}", f"add {name} = …")
+    field = {field.alias or key: field for key, field in table.model_fields.items()}[name]
+    remedy = f"add {name} = 2026-01-31 or another day" if field.annotation is datetime.date else f"add {name} = …"
+    return Problem(key_path(loc), f"the key is missing, expected {field.description}", remedy)
 
 
 def _shape(loc: Path, value: object) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePath
 
 from attribution.design.cohorts import cohort_problems
 from attribution.design.draft import Draft
@@ -27,6 +28,9 @@ from attribution.registry import DATASETS
 
 Rule = Callable[[Draft], Iterator[Problem]]
 
+FILE_TYPES = (".csv", ".parquet")
+"""How the name of a data file ends."""
+
 COVARIATE_OPTIONS = ("covariates", "exact")
 """Options that name covariates: of any method, and of cohort methods."""
 
@@ -42,6 +46,21 @@ def _data(draft: Draft) -> Iterator[Problem]:
             yield Problem(f"{key}.{other}", what, f"take {other} out, or change the source")
         if data.source == "dataset" and data.name is not None and data.name not in DATASETS:
             yield not_known(f"{key}.name", data.name, DATASETS)
+        if data.source == "file" and data.path is not None:
+            yield from _file(f"{key}.path", data.path)
+
+
+def _file(key: str, path: str) -> Iterator[Problem]:
+    # Said before the data are there: weeks later it would be too late to write them otherwise.
+    if "://" in path:
+        what = f"found the address {echo(path)}, expected a file; nothing is loaded from elsewhere"
+        yield Problem(key, what, "save the data beside the design, and name that file")
+    elif PurePath(path).suffix.lower() not in FILE_TYPES:
+        what = f"found {echo(path)}, expected a file that ends in {' or '.join(FILE_TYPES)}"
+        yield Problem(key, what, "save the data as CSV (UTF-8, one header line) or Parquet, and name that file")
+    elif path.startswith("~"):
+        what = f"found {echo(path)}, and ~ does not stand for a folder here; expected a path from the design's folder"
+        yield Problem(key, what, "write the path in full, or relative to the design file")
 
 
 def _unit(draft: Draft) -> Iterator[Problem]:

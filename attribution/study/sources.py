@@ -34,11 +34,23 @@ def needed_columns(design: StudyDesign) -> tuple[str, ...]:
 
 
 def data_path(design: StudyDesign) -> Path | None:
-    """Return the data file's path, relative to the design's folder; None where the data are a named set."""
+    """Return the data file's path, relative to the design's folder; None where the data are a named set.
+
+    Raises `DataError` for a path of which nobody can say whether there is a file.
+    """
     if design.data.source != "file" or design.data.path is None:
         return None
     base = design.source.path.parent if design.source.path is not None else Path()
-    return base / design.data.path
+    path = base / design.data.path
+    try:
+        path.exists()
+    except OSError as error:
+        raise DataError(
+            f"the path cannot be looked up: {error.strerror}",
+            where=str(path),
+            remedy="mend [data] path, or ask for access to its folder",
+        ) from None
+    return path
 
 
 def read(design: StudyDesign) -> Source:
@@ -51,16 +63,12 @@ def read(design: StudyDesign) -> Source:
         return Source(frame, name, _frame_digest(frame))
     if not path.is_file():
         raise DataError(
-            "there is no such file", where=str(path), remedy="mend [data] path; it is relative to the design's folder"
-        )
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix.lower() not in readers:
-        raise DataError(
-            f"files of type {path.suffix or 'none'!r} are not read",
+            "this is no file, but a folder or a device" if path.exists() else "there is no such file",
             where=str(path),
-            remedy="give a .csv or .parquet file",
+            remedy="mend [data] path; it is relative to the design's folder",
         )
-    return Source(readers[path.suffix.lower()](path, design, columns), path.name, _file_digest(path))
+    read_file = _read_parquet if path.suffix.lower() == ".parquet" else _read_csv  # a design names no others
+    return Source(read_file(path, design, columns), path.name, _file_digest(path))
 
 
 def _select(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:

@@ -149,7 +149,7 @@ def test_ten_thousand_kpis_are_one_problem(problems: Problems) -> None:
     kpi = '[[kpi]]\nid = "k{0}"\ncolumn = "c"\nlabel = "l"\nunit = "u"\ndirection = "lower"'
     found = problems(("", "\n".join(kpi.format(number) for number in range(9_999))))
     by_key = {problem.key: problem.what for problem in found}
-    assert by_key["kpi"] == "found an array of 10000 entries, expected at most 20 entries"
+    assert by_key["kpi"] == "found 10,000 tables written [[kpi]], expected at most 20"
     # With so many, nobody knows which one an analysis without `kpi` means.
     assert set(by_key) == {"kpi", "analysis[0].kpi", "valuation[0].kpi"}
 
@@ -158,7 +158,7 @@ def test_more_than_a_hundred_analyses_are_refused(problems: Problems) -> None:
     analysis = '[[analysis]]\nid = "a{0}"\nmethod = "did"\nrole = "sensitivity"'
     found = problems(("", "\n".join(analysis.format(number) for number in range(100))))
     assert [(problem.key, problem.what) for problem in found] == [
-        ("analysis", "found an array of 101 entries, expected at most 100 entries")
+        ("analysis", "found 101 tables written [[analysis]], expected at most 100")
     ]
 
 

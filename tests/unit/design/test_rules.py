@@ -29,7 +29,15 @@ def windows(launch: str, baseline: str, followup: str, more: str = "") -> Edit:
 CASES: dict[str, tuple[list[Edit], str, str]] = {
     # [data]
     "file without path": ([('path = "sales.csv"', "")], "data.path", "expected path"),
-    "file with name": ([('path = "sales.csv"', 'path = "a"\nname = "b"')], "data.name", "expected only path"),
+    "file with name": ([('path = "sales.csv"', 'path = "a.csv"\nname = "b"')], "data.name", "expected only path"),
+    "an address": (
+        [('"sales.csv"', '"https://example.org/a.csv"')],
+        "data.path",
+        "nothing is loaded from elsewhere",
+    ),
+    "a spreadsheet": ([('"sales.csv"', '"sales.xlsx"')], "data.path", "expected a file that ends in .csv or .parquet"),
+    "a file without a type": ([('"sales.csv"', '"sales"')], "data.path", "expected a file that ends in"),
+    "a home folder": ([('"sales.csv"', '"~/sales.csv"')], "data.path", "~ does not stand for a folder here"),
     "dataset without name": ([('"file"\npath = "sales.csv"', '"dataset"')], "data.name", "expected name"),
     "dataset that is not there": (
         [('"file"\npath = "sales.csv"', '"dataset"\nname = "jobtrainin"')],
@@ -46,7 +54,7 @@ CASES: dict[str, tuple[list[Edit], str, str]] = {
     "adopted and trained": ([("adopted", 'trained = "t"\nadopted')], "columns.adopted", "both"),
     "a panel without its unit": ([('unit = "person"\nperiod', "period")], "columns.unit", "the key is missing"),
     "cross-sections with trained": (
-        [('path = "sales.csv"', 'path = "a"\nkind = "repeated_cross_sections"'), ("adopted =", "trained =")],
+        [('path = "sales.csv"', 'path = "a.csv"\nkind = "repeated_cross_sections"'), ("adopted =", "trained =")],
         "columns.trained",
         "expected adopted",
     ),
