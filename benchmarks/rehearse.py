@@ -1,7 +1,7 @@
 """Time 500 rehearsals of a difference-in-differences on 2,000 people × 24 months, beside a plain loop over `did`.
 
 Run by `python benchmarks/rehearse.py [--rehearsals N] [--workers N]`. Each rehearsal replays the whole pipeline twice
-(no effect, and one injected): placebo panel, estimate, variance, Fieller set, 1,999 cluster draws, money, gates. The
+(no effect, and one injected): placebo panel, estimate, variance, Fieller set, 499 cluster draws, money, gates. The
 loop beside it, in the same run, only re-draws the trained and estimates: what is left of a rehearsal without the rest.
 The limit is that of the issue: 60 seconds on two cores.
 """
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds = perf_counter() - start
     with threadpool_limits(limits=1, user_api="blas"):
         loop = plain_loop(frame, 2 * options.rehearsals)
-    print(f"{UNITS:,} people × {MONTHS} months, {len(found.launches)} fake dates, 1,999 draws a replay\n")
+    print(f"{UNITS:,} people × {MONTHS} months, {len(found.launches)} fake dates, 499 draws a replay\n")
     print("| | rehearsals | replays | workers | seconds | milliseconds a replay |")
     print("|---|---:|---:|---:|---:|---:|")
     for name, workers, took in (("rehearse", options.workers, seconds), ("plain loop over did", 1, loop)):

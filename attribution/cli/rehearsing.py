@@ -27,7 +27,10 @@ def rehearse(
         str | None, typer.Option(help="The analysis; the first primary one unless given.", show_default=False)
     ] = None,
     draws: Annotated[
-        int | None, typer.Option(min=1, help="Draws of each replay; those of the design.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, help="Draws of each replay; those of the design, 499 at most, unless given.", show_default=False
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")] = 1,
     seed: Annotated[

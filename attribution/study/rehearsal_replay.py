@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any
 
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi, StudyDesign
@@ -116,14 +115,13 @@ def _share(factor: AttributionFactor) -> tuple[str, float, float]:
     return interval.kind, interval.low, interval.high
 
 
-def script_design(design: StudyDesign, analysis: str, draws: int | None) -> StudyDesign:
+def script_design(design: StudyDesign, analysis: str, draws: int) -> StudyDesign:
     """Return the design with one analysis alone, without windows of its own, and so many draws."""
     found = next(one for one in design.analysis if one.id == analysis)
     stated = {name: value for name, value in found.options.items() if name not in ("baseline", "followup")}
-    update: dict[str, Any] = {"analysis": (found.model_copy(update={"options": stated}),)}
-    if draws is not None:
-        update["inference"] = design.inference.model_copy(update={"draws": draws})
-    return design.model_copy(update=update)
+    alone = found.model_copy(update={"options": stated})
+    inference = design.inference.model_copy(update={"draws": draws})
+    return design.model_copy(update={"analysis": (alone,), "inference": inference})
 
 
 def _as_if(design: StudyDesign, fake: Placebo) -> StudyDesign:

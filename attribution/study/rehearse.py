@@ -26,6 +26,9 @@ from attribution.study.sources import data_path, read
 
 Progress = Callable[[int, int], None]
 
+MOST_DRAWS = 499
+"""Draws of each replay unless asked for: the ends of the ROI's interval alone depend on how many there are."""
+
 
 def rehearse(
     design: StudyDesign,
@@ -53,8 +56,11 @@ def rehearse(
         else expected), else the smallest that it could see.
     analysis
         The id of the analysis, by default the first primary one.
-    seed, draws
-        By default those of the design. Fewer draws make each rehearsal faster; money alone depends on them.
+    seed
+        By default that of the design.
+    draws
+        Draws of each replay, by default those of the design, but 499 at most: the interval of the ROI alone depends on
+        how many there are, and most of the time goes into them.
     workers
         Processes; the numbers do not depend on it.
     store
@@ -109,9 +115,10 @@ def rehearse(
     sizes, said = _effects(design, chosen, linked, effects)
     sign = 1.0 if kpi.direction == "higher" else -1.0
     seeded = design.inference.seed if seed is None else seed
-    _require(seed=(seeded, 0), draws=(design.inference.draws if draws is None else draws, 1))
+    drawn = min(design.inference.draws, MOST_DRAWS) if draws is None else draws
+    _require(seed=(seeded, 0), draws=(drawn, 1))
     script = Script(
-        design=script_design(design, chosen.id, draws),
+        design=script_design(design, chosen.id, drawn),
         placebos=placebos,
         effects=tuple(sign * size + 0.0 for size in sizes),
         seed=seeded,
@@ -125,7 +132,7 @@ def rehearse(
         "data": source.digest,
         "effects": list(script.effects),
         "seed": seeded,
-        "draws": script.design.inference.draws,
+        "draws": drawn,
         "as_of": None if as_of is None else as_of.isoformat(),
     }
     rows = _collected(script, rehearsals, workers, store, header, progress)
@@ -143,7 +150,7 @@ def rehearse(
         effects=sizes,
         injected_as=said,
         mechanism=design.assignment.mechanism,
-        notes=placebos.notes,
+        notes=(*placebos.notes, *_fewer(design.inference.draws, drawn)),
         rows=rows,
     )
 
@@ -205,6 +212,12 @@ def _effects(
     if power is not None and power.best.mde > 0:
         return (0.0, power.best.mde), ("no effect", "the smallest effect that the study could see")
     return (0.0,), ("no effect",)
+
+
+def _fewer(planned_draws: int, drawn: int) -> tuple[str, ...]:
+    if drawn >= planned_draws:
+        return ()
+    return (f"money is drawn {drawn:,} times in each replay, not {planned_draws:,}: nothing else depends on it",)
 
 
 def _require(**given: tuple[Any, int]) -> None:
