@@ -44,6 +44,8 @@ def simulated(design: StudyDesign, *, until: str | None = None, scale: float = 1
     }
     if columns.cluster is not None:
         data[columns.cluster] = np.repeat([f"c{number:03d}" for number in cluster], span)
+    if columns.assigned is not None:
+        data[columns.assigned] = np.repeat((start < span).astype(int), span)
     for name in columns.covariates:
         values = (
             rng.choice(["early", "late", "mixed"], units) if name in CATEGORIES else rng.gamma(9, 4, units).round(1)
