@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from attribution.design.schema import Kpi, StudyDesign
+from attribution.planning.records import Noise, Plan, PlannedCohort
+from attribution.registry import ESTIMATORS, load, options
 
 CATEGORIES = {"segment", "shift"}
 """Covariates that are names, not numbers."""
@@ -57,6 +59,31 @@ def simulated(design: StudyDesign, *, until: str | None = None, scale: float = 1
         data[kpi.column] = (_paths(kpi, design, cluster, span, rng) + scale * _effect(kpi) * after).round(6).ravel()
     frame = pd.DataFrame(data)
     return frame if until is None else frame[frame[columns.period] <= until]
+
+
+def planned(design: StudyDesign) -> tuple[Plan, Noise]:
+    """Return the primary analysis as `[power]` plans it, and how the KPI varies by what is assumed there."""
+    power, timing, labels = design.power, design.timing, periods_of(design)
+    size, trained, others = (
+        float(one or 1) for one in (power.cluster_size, power.trained_clusters, power.control_clusters)
+    )
+    waves = [labels.index(str(wave)) for wave in power.waves or (timing.launch,)]
+    cohorts = [PlannedCohort(wave, np.full(int(trained) // len(waves), size)) for wave in waves]
+    primary = next(one for one in design.analysis if one.role == "primary")
+    known = {option.name for option in options(load(ESTIMATORS, primary.method, kind="method"))}
+    stated = {name: getattr(timing, name) for name in ("washout", "anticipation") if name in known}
+    plan = Plan(
+        primary.method,
+        stated | primary.options,
+        (*cohorts, PlannedCohort(None, np.full(int(others), size))),
+        tuple(labels.index(str(one)) for one in timing.baseline),
+        tuple(labels.index(str(one)) for one in timing.followup),
+        tuple(labels),
+    )
+    lags = np.abs(np.subtract.outer(np.arange(len(labels)), np.arange(len(labels))))
+    variance = (power.sd or 1.0) ** 2 * (power.autocorrelation or 0.0) ** lags
+    icc = power.icc or 0.0
+    return plan, Noise(icc * variance, (1 - icc) * variance, power.baseline_level or 0.0, "assumed")
 
 
 def _effect(kpi: Kpi) -> float:

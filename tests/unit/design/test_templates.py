@@ -15,8 +15,9 @@ from attribution.design.schema import StudyDesign
 from attribution.design.templates import study_id, template_path, template_summary, template_text, templates
 from attribution.errors import MethodError
 from attribution.finance.costs import CATEGORIES
+from attribution.planning.mde import analytic_mde
 from attribution.report.claims import compile_claim
-from tests.unit.design.company import simulated
+from tests.unit.design.company import planned, simulated
 
 NAMES = ("compliance", "error-rate", "leadership", "onboarding-ramp", "safety", "sales-quota", "support-handle-time")
 
@@ -100,6 +101,24 @@ def test_on_the_file_alone_no_gate_fails(name: str, made: Made) -> None:
     warned = {finding.id for finding in review if finding.status == "warn"}
     # Examples of money are said to be examples; that managers choose is what it is.
     assert warned <= {"illustrative_money", "selection_mechanism"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_plan_of_a_template_can_see_what_it_looks_for_and_pays_if_that_comes(name: str) -> None:
+    design = load_design(template_path(name))
+    kpi = next(kpi for kpi in design.kpi if kpi.role == "primary")
+    plan, noise = planned(design)
+    found = analytic_mde(plan, noise, level=design.inference.level, power=design.power.power)
+    assert kpi.expected_effect is not None
+    assert kpi.minimum_worthwhile_effect is not None
+    assert found.caveats == ()
+    assert found.mde <= kpi.minimum_worthwhile_effect < abs(kpi.expected_effect)
+    # And not by far: the example is a plan, not a dream.
+    assert found.mde > 0.5 * kpi.minimum_worthwhile_effect
+    if design.valuation:
+        periods = plan.trained_clusters * plan.trained[0].sizes[0] * len(plan.followup)
+        break_even = sum(cost.amount for cost in design.cost) / (periods * (design.valuation[0].value_per_unit or 0))
+        assert found.mde < break_even < abs(kpi.expected_effect)
 
 
 @pytest.mark.parametrize("name", NAMES)
