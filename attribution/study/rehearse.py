@@ -150,7 +150,7 @@ def rehearse(
         effects=sizes,
         injected_as=said,
         mechanism=design.assignment.mechanism,
-        notes=(*placebos.notes, *_fewer(design.inference.draws, drawn)),
+        notes=(*placebos.notes, *_fewer(design, drawn)),
         rows=rows,
     )
 
@@ -214,8 +214,9 @@ def _effects(
     return (0.0,), ("no effect",)
 
 
-def _fewer(planned_draws: int, drawn: int) -> tuple[str, ...]:
-    if drawn >= planned_draws:
+def _fewer(design: StudyDesign, drawn: int) -> tuple[str, ...]:
+    planned_draws = design.inference.draws
+    if drawn >= planned_draws or not (design.valuation and design.cost):
         return ()
     return (f"money is drawn {drawn:,} times in each replay, not {planned_draws:,}: nothing else depends on it",)
 
