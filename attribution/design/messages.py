@@ -162,7 +162,9 @@ def problem(error: ErrorDetails, *, key: str | None = None) -> Problem:
         what = f"found {echo(value)}, expected {words.format(_bound(context[name]))}"
         return Problem(key, what, remedy or "bring it into these bounds")
     if kind.startswith("date_") and isinstance(value, (datetime.datetime, datetime.time)):
-        return Problem(key, f"found {echo(value)}, expected a date without a time", "write the day alone, such as 2026-01-31")
+        return Problem(
+            key, f"found {echo(value)}, expected a date without a time", "write the day alone, such as 2026-01-31"
+        )
     expected, remedy = _KINDS.get(kind, (error["msg"].lower(), "write a value of this kind"))
     return Problem(key, f"found {echo(value)}, expected {expected}", remedy)
 
