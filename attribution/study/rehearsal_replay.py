@@ -119,7 +119,7 @@ def script_design(design: StudyDesign, analysis: str, draws: int) -> StudyDesign
     """Return the design with one analysis alone, without windows of its own, and so many draws."""
     found = next(one for one in design.analysis if one.id == analysis)
     stated = {name: value for name, value in found.options.items() if name not in ("baseline", "followup")}
-    alone = found.model_copy(update={"options": stated})
+    alone = found.model_copy(update={"options": stated, "role": "primary"})
     inference = design.inference.model_copy(update={"draws": draws})
     return design.model_copy(update={"analysis": (alone,), "inference": inference})
 

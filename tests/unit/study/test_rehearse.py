@@ -338,3 +338,19 @@ def test_a_rehearsal_shows_itself(study: Callable[..., Any]) -> None:
     assert "<table>" in found._repr_html_()
     assert list(found.tidy()["number"]) == [0, 1]
     assert list(found.summary().columns) == ["injected", "measure", "value", "mc_error", "n", "words"]
+
+
+def test_another_analysis_is_judged_by_the_same_gates(study: Callable[..., Any]) -> None:
+    design = study(**{"analysis.1": {"id": "alone", "method": "prepost", "role": "reference"}})
+    found = rehearse(design, analysis="alone", rehearsals=2)
+    assert found.analysis == "alone"
+    assert not found.compared
+    assert math.isnan(found.rows[0].share)
+    assert list(found.gates()["gate"]) == []
+    picked = study(
+        **{
+            "analysis.1": {"id": "alone", "method": "prepost", "role": "reference"},
+            "assignment.mechanism": "performance",
+        }
+    )
+    assert list(rehearse(picked, analysis="alone", rehearsals=2).gates()["gate"].unique()) == ["uncontrolled"]
