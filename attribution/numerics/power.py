@@ -74,7 +74,7 @@ def design_effect(icc: float, size: float) -> float:
     >>> round(design_effect(0.05, 21), 10)
     2.0
 
-    Source: Donner & Klar (2000), Design and Analysis of Cluster Randomization Trials, section 1.3.
+    Source: Donner & Klar (2000), Design and Analysis of Cluster Randomization Trials.
     """
     return 1.0 + (size - 1.0) * icc
 
@@ -127,7 +127,8 @@ def serial_variance(
     >>> serial_variance(1.0, np.nan, np.nan, 0.0, before=1, after=1, share=0.5, clusters=8)
     1.0
 
-    Source: Burlig, Preonas & Woerman (2020), Panel data and experimental design, J. Development Economics 144, eq. 2.
+    Source: Burlig, Preonas & Woerman (2020), Panel data and experimental design, J. Development Economics 144; Stata's
+    pc_dd_analytic for population parameters.
     """
     m, r = float(before), float(after)
     inner = (m + r) / (m * r) * sigma2 - 2.0 * psi_cross

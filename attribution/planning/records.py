@@ -56,7 +56,7 @@ class Plan:
     @property
     def span(self) -> int:
         """The number of periods from the first to the last that is looked at."""
-        return max(*self.baseline, *self.followup) + 1
+        return max((*self.baseline, *self.followup)) + 1
 
     @property
     def trained(self) -> tuple[PlannedCohort, ...]:

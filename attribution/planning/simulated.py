@@ -107,7 +107,7 @@ def simulated_mde(
     `size` is that share without effect. A history without a standard error does not see anything, and is counted. The
     same seed gives the same bits for any number of `workers`. Raises `MethodError` for fewer than 20 replications.
 
-    Source: Burlig, Preonas & Woerman (2020), section 3, on simulation with the estimator itself.
+    Source: Burlig, Preonas & Woerman (2020), who simulate with the estimator itself.
     """
     require_shares(level=level, power=power)
     model = path_model(plan, noise)

@@ -1,0 +1,62 @@
+"""The variance that a planned study can expect: the mean of the jackknife, in every stratum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from attribution.core.panel import Panel
+from attribution.planning.history import declared_noise
+from attribution.planning.jackknife import expected_layer, rollout_layers
+from attribution.planning.mde import analytic_mde, planned_test
+from attribution.planning.records import Noise, Plan, PlannedCohort
+from attribution.planning.skeleton import apply_method, code_of, path_weights, plain_panel
+
+Floats = NDArray[np.float64]
+
+ROLLOUT = (
+    PlannedCohort(3, np.array([4.0, 4, 4, 2, 2])),
+    PlannedCohort(5, np.full(4, 2.0)),
+    PlannedCohort(7, np.full(2, 9.0)),
+    PlannedCohort(None, np.full(7, 3.0)),
+)
+
+
+def clusters_of(plan: Plan, means: Floats) -> Panel:
+    """Return a panel of one unit for each cluster, which weighs as its size."""
+    adopted = np.concatenate([np.full(one.clusters, code_of(one)) for one in plan.cohorts]).astype(np.int32)
+    own = np.arange(len(adopted), dtype=np.int32)
+    return plain_panel(adopted, own, np.concatenate([one.sizes for one in plan.cohorts]), means, len(own))
+
+
+@pytest.mark.parametrize("method", ["staggered", "event_study", "twfe", "did", "prepost"])
+def test_the_expected_variance_is_the_mean_of_the_jackknife(method: str) -> None:
+    # Independent means with variance 1: the mean of the estimates' variances over 150 draws, within 4 errors.
+    plan = Plan(method, {}, ROLLOUT, (0, 1, 2), (6, 7, 8))
+    noise = Noise(np.eye(9), np.zeros((9, 9)), 0.0, "stated")
+    rng = np.random.default_rng(7)
+    drawn_layers = []
+    for _ in range(150):
+        estimate = apply_method(plan, clusters_of(plan, rng.normal(size=(18, 9))))
+        at = estimate.terms.index(estimate.main)
+        drawn_layers.append(estimate.covariance[:, at, at].sum())
+    expected = planned_test(plan, noise, path_weights(plan)).std_error ** 2
+    mean, error = np.mean(drawn_layers), np.std(drawn_layers) / np.sqrt(150)
+    assert abs(mean - expected) < 4 * error
+    assert error < 0.08 * expected
+
+
+def test_many_kinds_of_clusters_fall_back_on_the_closed_form() -> None:
+    sizes = np.arange(1.0, 61.0)
+    cohorts = (PlannedCohort(4, sizes), PlannedCohort(6, sizes), PlannedCohort(None, sizes))
+    plan = Plan("staggered", {}, cohorts, (0, 1, 2, 3), (4, 5, 6, 7))
+    noise = declared_noise(sd=1.0, icc=0.1, autocorrelation=0.3, span=8)
+    assert rollout_layers(plan, noise, path_weights(plan)) is None
+    assert analytic_mde(plan, noise).mde > 0
+
+
+def test_many_equal_clusters_have_the_variance_itself() -> None:
+    share = np.full(150, 1 / 150)
+    assert expected_layer(share, np.ones(150)) == pytest.approx(1 / 150, rel=1e-12)
+    assert np.isnan(expected_layer(np.ones(1), np.ones(1)))
