@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.errors import MethodError
-from attribution.numerics.variance import JACKKNIFE_LIMIT
+from attribution.numerics.variance import JACKKNIFE_LIMIT, welch_df
 from attribution.planning.records import Noise, Plan
 from attribution.planning.skeleton import PathWeights, without_one
 
 Floats = NDArray[np.float64]
+
+N_DRAWS, DRAWS_SEED = 4000, 1946
+"""Fixed draws over which the expected degrees of freedom are a median; of them it is known to about 0.5%."""
 
 MOST_REFITS = 100
 """Clusters of different cohort or size whose removal is tried; of more, the closed form of a mean stands for all."""
@@ -39,6 +42,27 @@ def expected_layer(share: Floats, variance: Floats) -> float:
     if count <= JACKKNIFE_LIMIT:
         return float((count - 1) / count * np.sum((share / (1.0 - share)) ** 2 * away))
     return float(count / (count - 1) * np.sum(share**2 * away))
+
+
+def expected_df(layers: Floats, df: Floats) -> float:
+    """Return the degrees of freedom that Welch and Satterthwaite's rule will give: the median over samples.
+
+    The rule is fed with estimated layers, each a χ² of its own degrees of freedom, and what it then says is less as a
+    rule than with the true ones: of five clusters against five 7.1 in place of 8. The same for the same layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(expected_df(np.array([1.0, 1.0]), np.array([4.0, 4.0])), 1), expected_df(np.ones(1), np.array([4.0]))
+    (7.1, 4.0)
+
+    Source: Satterthwaite (1946), Biometrics Bulletin 2; the median by integration over fixed draws.
+    """
+    present = layers > 0
+    if present.sum() < 2 or np.isnan(layers).any():
+        return float(welch_df(layers, df))
+    scale = np.random.default_rng(DRAWS_SEED).chisquare(df[present], size=(N_DRAWS, int(present.sum()))) / df[present]
+    return float(np.median(welch_df(layers[present] * scale, df[present])))
 
 
 def rollout_layers(plan: Plan, noise: Noise, weights: PathWeights) -> Floats | None:

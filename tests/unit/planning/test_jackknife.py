@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
 from attribution.planning.history import declared_noise
-from attribution.planning.jackknife import expected_layer, rollout_layers
+from attribution.planning.jackknife import expected_df, expected_layer, rollout_layers
 from attribution.planning.mde import analytic_mde, planned_test
 from attribution.planning.records import Noise, Plan, PlannedCohort
 from attribution.planning.skeleton import apply_method, code_of, path_weights, plain_panel
@@ -60,3 +60,16 @@ def test_many_equal_clusters_have_the_variance_itself() -> None:
     share = np.full(150, 1 / 150)
     assert expected_layer(share, np.ones(150)) == pytest.approx(1 / 150, rel=1e-12)
     assert np.isnan(expected_layer(np.ones(1), np.ones(1)))
+
+
+def test_the_expected_degrees_of_freedom_are_the_median_of_the_rule() -> None:
+    rng = np.random.default_rng(9)
+    layers, df = np.array([1.0, 0.3, 0.5]), np.array([3.0, 9.0, 20.0])
+    drawn = layers * rng.chisquare(df, size=(20_000, 3)) / df
+    found = drawn.sum(axis=1) ** 2 / (drawn**2 / df).sum(axis=1)
+    # The median of 4,000 draws is known to about 0.5%.
+    assert expected_df(layers, df) == pytest.approx(float(np.median(found)), rel=0.03)
+    assert expected_df(np.array([2.0]), np.array([7.0])) == 7.0
+    assert np.isnan(expected_df(np.array([1.0, np.nan]), np.array([3.0, 4.0])))
+    # A stratum that plays no part has no say.
+    assert expected_df(np.array([2.0, 0.0]), np.array([7.0, 1.0])) == 7.0
