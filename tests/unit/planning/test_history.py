@@ -107,6 +107,16 @@ def test_a_stated_correlation_stands_where_the_history_is_silent() -> None:
     assert noise_of(panel, span=2, until=2, autocorrelation=0.3).assumed == ()
 
 
+def test_clusters_that_differ_by_no_more_than_their_units_have_no_negative_variance() -> None:
+    values = np.random.default_rng(1).normal(size=(12, 6, 8))
+    noise = noise_of(panel_of(frame_of(values)), span=8)
+    assert np.linalg.eigvalsh(noise.between)[0] < 0
+    for size in (1.0, 6.0, 60.0, 1e6):
+        assert np.linalg.eigvalsh(noise.of_mean(size))[0] > -1e-12
+    # At the size of the history it is the covariance of its cluster means, whatever lies between.
+    assert noise.of_mean(6.0) == pytest.approx(np.cov(values.mean(axis=1), rowvar=False), abs=1e-12)
+
+
 def test_few_clusters_are_said() -> None:
     noise = noise_of(panel_of(frame_of(paths(clusters=8))), span=2)
     assert "known from 8 of them" in noise.assumed[0]

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from attribution.core.estimate import Estimate
+from attribution.core.panel import NEVER
 from attribution.errors import MethodError
 from attribution.planning.history import declared_noise
 from attribution.planning.mde import analytic_mde
+from attribution.planning.placebo import Placebo, placebos_of
 from attribution.planning.records import Mde, Plan, PlannedCohort
-from attribution.planning.simulated import Draws, drawn, mde_of_draws, path_model, simulated_mde
-from attribution.planning.skeleton import apply_method
+from attribution.planning.simulated import Draws, drawn, mde_of_draws, path_model, placebo_mde, simulated_mde
+from attribution.planning.skeleton import apply_method, plain_panel
 
 
 def equal(start: int | None, count: int, size: float = 4.0) -> PlannedCohort:
@@ -84,6 +86,24 @@ def test_the_same_seed_gives_the_same_bits_for_any_number_of_workers() -> None:
     assert (one.mde, one.size) == (two.mde, two.size)
     assert np.array_equal(one.powers, two.powers)
     assert one.mde != other.mde
+
+
+def test_placebo_launches_see_what_drawn_histories_see() -> None:
+    rng = np.random.default_rng(12)
+    own, nobody = np.arange(60, dtype=np.int32), np.full(60, NEVER, dtype=np.int32)
+    history = plain_panel(nobody, own, np.ones(60), rng.normal(size=(60, 12)), 60)
+    plan = Plan("did", {}, (equal(2, 20, 1), equal(None, 20, 1)), (0, 1), (2, 3))
+    placebos = placebos_of(history, plan, end=12, mechanism="random", baseline=[10, 11])
+
+    def estimate(one: Placebo) -> Estimate:
+        return apply_method(plan, one.panel, baseline=one.baseline, followup=one.followup)
+
+    found = placebo_mde(placebos, estimate=estimate, replications=100, seed=3)
+    expected = analytic_mde(plan, declared_noise(sd=1.0, icc=1.0, autocorrelation=0.0, span=4))
+    # One history of 60 people: its own variance is known to 9% or so, and 100 launches add as much.
+    assert found.mde == pytest.approx(expected.mde, rel=0.2)
+    assert found.how == "simulated"
+    assert found.replications == 100
 
 
 def test_histories_without_a_standard_error_see_nothing_and_are_counted() -> None:
