@@ -36,7 +36,7 @@ class Picture:
     data: Table
 
 
-def _picture(
+def drawn_twice(
     name: str, draw: Callable[[Axes], Axes], data: Table, desc: str, *, heights: tuple[int, int] | None
 ) -> Picture:
     """Draw a figure for both widths. Its title becomes the caption, where the page's own font sets it."""
@@ -60,7 +60,7 @@ def waterfall(result: StudyResult) -> Picture | None:
     factor, kpi = result.factor, primary_kpi(result)
     if not {"effect", "change", "background"} <= set(factor.estimate.terms):
         return None
-    return _picture(
+    return drawn_twice(
         "waterfall",
         lambda ax: figures.waterfall(factor, ax=ax, label=kpi.label, unit=kpi.unit),
         tables.steps_table(result),
@@ -75,7 +75,7 @@ def shares(result: StudyResult) -> Picture | None:
     factor = result.factor
     if "effect" not in factor.estimate.terms:
         return None
-    return _picture(
+    return drawn_twice(
         "shares",
         lambda ax: figures.share_sets(factor, ax=ax),
         tables.share_table(factor),
@@ -89,7 +89,7 @@ def forest(result: StudyResult) -> Picture | None:
     """Return the effect of every analysis; None without an effect."""
     if "effect" not in result.estimate.terms:
         return None
-    return _picture(
+    return drawn_twice(
         "analyses",
         lambda ax: figures.effect_forest(result, ax=ax),
         tables.terms_table(result),
@@ -104,7 +104,7 @@ def scenarios(result: StudyResult) -> Picture | None:
     if money is None or money.benefit_draws is None:
         return None
     label = priced_kpi(result).label if several_kpis(result) else None
-    return _picture(
+    return drawn_twice(
         "scenarios",
         lambda ax: figures.scenarios(money, ax=ax, label=label),
         tables.scenario_table(money, label),
@@ -121,7 +121,7 @@ def events(result: StudyResult) -> Picture | None:
     rows = event_rows(estimate, level, seed=seed)
     if not rows or projects(estimate):
         return None
-    return _picture(
+    return drawn_twice(
         "events",
         lambda ax: figures.event_study(
             estimate, ax=ax, label=kpi.label, unit=kpi.unit, period=period, level=level, rows=rows
@@ -140,7 +140,7 @@ def events_share(result: StudyResult) -> Picture | None:
     rows = event_rows(estimate, level, seed=seed)
     if projects(estimate) or not any(row.change == row.change for row in rows):
         return None
-    return _picture(
+    return drawn_twice(
         "events-share",
         lambda ax: figures.share_by_event(estimate, ax=ax, period=period, level=level, rows=rows),
         event_tables.events_table(estimate, rows, period, level),
@@ -155,7 +155,7 @@ def projected(result: StudyResult) -> Picture | None:
     estimate, panel, kpi, level = result.estimate, result.panel, primary_kpi(result), result.manifest.level
     if not projects(estimate):
         return None
-    return _picture(
+    return drawn_twice(
         "projection",
         lambda ax: figures.trend(estimate, panel, ax=ax, label=kpi.label, unit=kpi.unit, level=level),
         event_tables.projection_table(projection(estimate, panel, level), level),
@@ -171,7 +171,7 @@ def sensitive(result: StudyResult) -> Picture | None:
     if tested is None:
         return None
     period = result.design.timing.period
-    return _picture(
+    return drawn_twice(
         "sensitivity",
         lambda ax: figures.sensitivity(tested, ax=ax, label=kpi.label, unit=kpi.unit, period=period),
         event_tables.sensitivity_table(tested),
@@ -188,7 +188,7 @@ def alike(result: StudyResult, made: Made) -> Picture | None:
     if data is None or not drawable:
         return None
     names = {row.variable: cohort_tables.shown_name(result, row.variable) for row in made.balance}
-    return _picture(
+    return drawn_twice(
         "alike",
         lambda ax: cohort_figures.love_plot(made.balance, ax=ax, names=names),
         data,
@@ -203,7 +203,7 @@ def overlapping(made: Made) -> Picture | None:
     found, data = made.overlap, cohort_tables.overlap_table(made)
     if found is None or data is None:
         return None
-    return _picture(
+    return drawn_twice(
         "overlap",
         lambda ax: cohort_figures.draw_overlap(found, ax=ax),
         data,
@@ -220,7 +220,7 @@ def contours(result: StudyResult, found: Doubt) -> Picture | None:
         return None
     money = None if found.money is None or found.money.reason else found.money
     what = "the net benefit" if money is not None else f"the effect in {kpi.unit}"
-    return _picture(
+    return drawn_twice(
         "contours",
         lambda ax: figures.sensitivity_contours(found.robustness, ax=ax, label=kpi.label, unit=kpi.unit, money=money),
         data,

@@ -1,0 +1,240 @@
+"""What the review sheet says in words: its stage, three tiles, and what the power rests on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from attribution.core.finding import Finding
+from attribution.design.schema import Kpi, StudyDesign
+from attribution.planning.records import DesignPower
+from attribution.report.cells import Cell
+from attribution.report.compared import Sentence
+from attribution.report.format import capital, level_text, money, number, percent, plural
+from attribution.report.grades import MECHANISMS
+from attribution.report.page import STATUSES
+from attribution.report.review_results import chance, relative
+from attribution.report.words import listed, step_unit
+from attribution.study.go import Decision
+from attribution.study.review import StudyReview
+
+DECISIONS: dict[Decision, str] = {"go": "Go", "change": "Change", "no": "No"}
+
+STAGES = {
+    "file": "Before the data: the design file alone is reviewed",
+    "history": "Before the follow-up: the design file and the data so far are reviewed",
+    "followup": "With follow-up data: what was planned is judged beside what was measured",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SheetTile:
+    """One of the three tiles: its headline, a line beneath, and a note."""
+
+    title: str
+    headline: Cell
+    beneath: Sentence
+    note: Sentence
+    known: bool = True
+
+
+def stage_line(review: StudyReview) -> str:
+    """Return in one line what was reviewed, as of when, and how it is decided who is trained."""
+    design = review.design
+    said = [STAGES[review.stage]]
+    if review.as_of is not None:
+        said.append(f"as of {review.as_of.isoformat()}")
+    said.append(f"assigned {MECHANISMS[design.assignment.mechanism]}")
+    primary = [one for one in design.analysis if one.role == "primary"]
+    said.append(listed([f"{one.method.replace('_', ' ')} of {kpi_of(design, one.kpi).label}" for one in primary]))
+    return " · ".join(said)
+
+
+def kpi_of(design: StudyDesign, name: str) -> Kpi:
+    """Return the KPI with an id."""
+    return next(kpi for kpi in design.kpi if kpi.id == name)
+
+
+def unit_of(design: StudyDesign, found: DesignPower) -> str:
+    """Return the unit of an effect of the KPI in words."""
+    return step_unit(kpi_of(design, found.kpi))
+
+
+def nouns(design: StudyDesign) -> tuple[str, str]:
+    """Return what is assigned and what is measured, in the design's words."""
+    columns, level = design.columns, design.assignment.level
+    measured = level if columns.cluster is None or columns.cluster == columns.unit else "unit"
+    return level, measured
+
+
+def tiles(review: StudyReview, found: DesignPower | None) -> tuple[SheetTile, ...]:
+    """Return what the study must see, what it can see, and whether that pays."""
+    primary = next(one for one in review.design.analysis if one.role == "primary")
+    kpi = kpi_of(review.design, primary.kpi if found is None else found.kpi)
+    return _must_see(kpi, found), _can_see(review, kpi, found), _pays(review, kpi, found)
+
+
+def _must_see(kpi: Kpi, found: DesignPower | None) -> SheetTile:
+    title, unit = "What it must see", step_unit(kpi)
+    worthwhile, expected = kpi.minimum_worthwhile_effect, kpi.expected_effect
+    wanted = expected if worthwhile is None else worthwhile
+    if wanted is None:
+        note = "The design names neither an expected effect (with its source) nor the smallest that is worthwhile."
+        return SheetTile(title, Cell("Not declared"), (), (note,), known=False)
+    base = "" if found is None else f"powers.{found.analysis}"
+    headline = Cell(f"{number(abs(wanted))} {unit}", f"{base}.must_see" if base else "")
+    share = math.nan if found is None else relative(found, abs(wanted))
+    beneath = _beneath(kpi, share, f"{base}.must_see_percent")
+    notes = [] if worthwhile is None else ["The smallest effect that is worthwhile."]
+    if expected is not None:
+        source = f" ({kpi.effect_source})" if kpi.effect_source else ""
+        notes.append(f"Expected: {number(abs(expected))} {unit}{source}.")
+    return SheetTile(title, headline, beneath, (" ".join(notes),))
+
+
+def _beneath(kpi: Kpi, share: float, source: str) -> Sentence:
+    direction = "higher" if kpi.direction == "higher" else "lower"
+    if not math.isfinite(share):
+        return (direction,)
+    of_what = "" if kpi.scale == "log" else " of the level before"
+    return (f"{direction}: ", Cell(percent(share), source), of_what)
+
+
+def _can_see(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile:
+    title, unit = "What it can see", step_unit(kpi)
+    if found is None or not math.isfinite(found.best.mde):
+        why = found.best.reason if found is not None else _why_unknown(review)
+        return SheetTile(title, Cell("Not known"), (), (_stop(capital(why)),), known=False)
+    best, base = found.best, f"powers.{found.analysis}"
+    headline = Cell(f"{number(best.mde)} {unit}", f"{base}.{best.how}.mde")
+    beneath = (*_beneath(kpi, relative(found, best.mde), f"{base}.{best.how}.percent"),)
+    if found.benefit_at_mde is not None and math.isfinite(found.benefit_at_mde):
+        worth = Cell(money(found.benefit_at_mde, found.currency), f"{base}.benefit_at_mde")
+        beneath = (*beneath, "; worth ", worth)
+    note: Sentence = (
+        "Seen with ",
+        Cell(level_text(best.power), f"{base}.{best.how}.power"),
+        " probability at the ",
+        Cell(level_text(best.level), f"{base}.{best.how}.level"),
+        " level. ",
+    )
+    power = chance(best, found.must_see)
+    if math.isfinite(power):
+        note = (*note, "What it must see, it would see with ", Cell(percent(power), f"{base}.power"), ".")
+    return SheetTile(title, headline, beneath, note)
+
+
+def _why_unknown(review: StudyReview) -> str:
+    said = next((one for one in review.findings if one.id.partition("[")[0] == "power"), None)
+    return "nothing says how much the KPI varies or who is to be trained" if said is None else said.message
+
+
+def _pays(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile:
+    title, unit = "Does it pay?", step_unit(kpi)
+    if found is None or found.break_even is None or not math.isfinite(found.break_even):
+        design = review.design
+        stated = design.valuation and design.cost and design.finance is not None
+        priced = stated and any(one.kpi == kpi.id for one in design.valuation)
+        why = (
+            "The design states no value and no costs."
+            if not stated
+            else f"{kpi.label} has no value in money."
+            if not priced
+            else "The planned units and periods are not known."
+        )
+        return SheetTile(title, Cell("No money stated" if not stated else "Not known"), (), (why,), known=False)
+    base = f"powers.{found.analysis}"
+    headline = Cell(f"{number(found.break_even)} {unit}", f"{base}.break_even")
+    beneath = ("pays for the costs", *_costs(found, base))
+    note: Sentence = ()
+    if found.expected is not None:
+        more = abs(found.expected) > found.break_even
+        said = "more than that: it would pay" if more else "no more than that: it would not pay even if it works"
+        note = ("Expected are ", Cell(number(abs(found.expected)), f"{base}.expected"), f" {unit}, {said}. ")
+    power = chance(found.best, found.break_even)
+    if math.isfinite(power):
+        note = (
+            *note,
+            "An effect that just pays would be seen with ",
+            Cell(percent(power), f"{base}.power_at_break_even"),
+        )
+        note = (*note, " probability.")
+    if _illustrative(review):
+        note = (*note, " The money is illustrative: nobody vouches for it.")
+    return SheetTile(title, headline, beneath, note)
+
+
+def _illustrative(review: StudyReview) -> bool:
+    design = review.design
+    return any(one.illustrative for one in design.valuation) or any(one.illustrative for one in design.cost)
+
+
+def _costs(found: DesignPower, base: str) -> Sentence:
+    if found.total_cost is None or not math.isfinite(found.total_cost):
+        return ()
+    return (" of ", Cell(money(found.total_cost, found.currency), f"{base}.total_cost"))
+
+
+def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
+    """Return what the smallest effect rests on: who is planned, how the KPI varies, and what had to be assumed."""
+    plan, noise, best = found.plan, found.noise, found.best
+    base, (cluster, _) = f"powers.{found.analysis}", nouns(review.design)
+    who: Sentence = (
+        "Planned: ",
+        Cell(plural(plan.trained_clusters, cluster), f"{base}.plan.trained_clusters"),
+        " trained by the end and ",
+        Cell(f"{plan.control_clusters:,}".replace(",", "\u202f"), f"{base}.plan.control_clusters"),
+        f" not{f' (from {plan.source})' if plan.source else ''}, over ",
+        plural(len(plan.baseline), f"{review.design.timing.period} of baseline")
+        if len(plan.baseline) == 1
+        else f"{len(plan.baseline)} {review.design.timing.period}s of baseline",
+        f" and {plural(len(plan.followup), review.design.timing.period)} of follow-up.",
+    )
+    lines: list[Sentence] = [who]
+    if math.isfinite(noise.sd):
+        varies: Sentence = ("The KPI varies between units by ", Cell(number(noise.sd), f"{base}.noise.sd"), " (SD)")
+        if math.isfinite(noise.icc) and cluster:
+            varies = (*varies, "; share between clusters ", Cell(percent(noise.icc), f"{base}.noise.icc"))
+        lines.append((*varies, f". Source: {_stop(noise.source)}"))
+    if best.how == "simulated":
+        simulated: Sentence = (
+            "Simulated ",
+            Cell(f"{best.replications:,}".replace(",", "\u202f"), f"{base}.simulated.replications"),
+            " times with the very test of the design",
+        )
+        if math.isfinite(best.size):
+            simulated = (
+                *simulated,
+                "; without any effect it rejects in ",
+                Cell(percent(best.size), f"{base}.simulated.size"),
+            )
+        by_formula: Sentence = ("; by formula ", Cell(number(found.analytic.mde), f"{base}.analytic.mde"))
+        lines.append((*simulated, *(by_formula if math.isfinite(found.analytic.mde) else ()), "."))
+    lines += [(f"Assumed: {_stop(one)}",) for one in noise.assumed]
+    lines += [(_stop(capital(one)),) for one in (*best.caveats, *found.notes)]
+    return tuple(lines)
+
+
+def by_status(findings: tuple[Finding, ...]) -> dict[str, tuple[Finding, ...]]:
+    """Return the findings of each status, waived gates apart under `waived`, in the order of the rules."""
+    found = {status: tuple(one for one in findings if one.status == status and not one.waived) for status in STATUSES}
+    return {"waived": tuple(one for one in findings if one.waived), **found}
+
+
+def skipped_by_reason(findings: tuple[Finding, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return why rules were skipped, with the rules that share each reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in findings:
+        if one.status == "skipped":
+            reasons.setdefault(one.message, []).append(one.id)
+    return tuple((reason, tuple(names)) for reason, names in reasons.items())
+
+
+def sources(findings: tuple[Finding, ...]) -> dict[str, int]:
+    """Return the sources of the findings that are not skipped, numbered from 1 in their order."""
+    names = dict.fromkeys(one.source for one in findings if one.status != "skipped")
+    return {name: place for place, name in enumerate(names, start=1)}
+
+
+def _stop(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

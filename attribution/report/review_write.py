@@ -1,0 +1,120 @@
+"""The one way to write a review: as a page or as JSON, whole or not at all, never over another kind of file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from html import unescape
+from pathlib import Path
+
+from attribution.errors import OutputError, require_type
+from attribution.report.review_sheet import MARK, render_review, review_record
+from attribution.study.review import StudyReview
+
+KINDS = {".html": "html", ".htm": "html", ".json": "json"}
+
+_LARGEST = 20_000_000
+"""Bytes beyond which a file is no review, and is not read to find out."""
+
+
+def write_review(review: StudyReview, path: str | Path) -> Path:
+    """Write a review as one page (`.html`) or as JSON (`.json`), by the name's ending; return the path.
+
+    A review of the same study is replaced; the file is written beside it first and moved in place at the end. Raises
+    `OutputError` for another ending, for a file that is not a review of this study, and where the disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> review = at.review(at.load_design("designs/michigan-grants.toml"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_review(review, f"{folder}/review.html").name
+    'review.html'
+    """
+    return write_reviews(review, [path])[0]
+
+
+def write_reviews(review: StudyReview, paths: Sequence[str | Path]) -> tuple[Path, ...]:
+    """Write a review to several files: all of them are refused before the first is written; see `write_review`."""
+    require_type(review, StudyReview, name="review", remedy="make one: at.review(at.load_design(path))")
+    targets = [Path(path).resolve() for path in paths]
+    for target in targets:
+        _require_writable(target, review.design.study.id)
+    texts = [_text(review, KINDS[target.suffix.lower()]) for target in targets]
+    for target, text in zip(targets, texts, strict=True):
+        _write(target, text)
+    return tuple(targets)
+
+
+def _text(review: StudyReview, kind: str) -> str:
+    if kind == "html":
+        return render_review(review)
+    return review_record(review).model_dump_json(by_alias=True, indent=1) + "\n"
+
+
+def _require_writable(target: Path, study: str) -> None:
+    """Raise `OutputError` unless the path has a known ending and holds nothing, or a review of this study."""
+    if target.suffix.lower() not in KINDS:
+        raise OutputError(
+            f"a review is written as {' or '.join(KINDS)}, not as {target.suffix or 'a name without an ending'}",
+            where=str(target),
+            remedy="give the file a name that ends in .html or .json",
+        )
+    remedy = "choose another file name, or move this one away"
+    try:
+        if not target.exists():
+            return
+        if not target.is_file():
+            raise OutputError("there is a folder of this name", where=str(target), remedy=remedy)
+        if target.stat().st_size > _LARGEST:
+            raise OutputError("the file there is not a review", where=str(target), remedy=remedy)
+        found = _study_of(target)
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise OutputError("the file there is not a review", where=str(target), remedy=remedy) from error
+    if found is None:
+        raise OutputError("the file there is not a review", where=str(target), remedy=remedy)
+    if found != study:
+        raise OutputError(f"the file there is a review of study {found!r}", where=str(target), remedy=remedy)
+
+
+def _study_of(target: Path) -> str | None:
+    """Return the study that a written review is of; None where the file is something else."""
+    text = target.read_text(encoding="utf-8")
+    if KINDS[target.suffix.lower()] == "html":
+        marked = re.search(re.escape(MARK) + '([^"]*)"', text[:2000])
+        return None if marked is None else unescape(marked[1])
+    document = json.loads(text)
+    if not isinstance(document, dict) or document.get("kind") != "review":
+        return None
+    return str(document.get("study"))
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    except OSError as error:
+        raise _refused(target, error) from error
+    staged = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.chmod(0o644)
+        staged.replace(target)
+    except OSError as error:
+        raise _refused(target, error) from error
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _refused(target: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write the review: {error.strerror or error}",
+        where=str(target),
+        remedy="choose a place that can be written to, with room on the disk; what was there is as it was",
+    )
