@@ -39,11 +39,12 @@ class StudyReview(Review):
     manifest: Manifest | None = field(default=None, repr=False)
 
 
-def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> StudyReview:
+def review(design: StudyDesign, *, as_of: datetime.date | None = None, simulate: int = 0) -> StudyReview:
     """Return the findings of every check; those whose evidence is missing are `skipped`, with the reason.
 
     Where the data file does not exist yet, the design alone is reviewed; where no follow-up period is over as of the
-    date or in the data yet, the design with the data as far as they go. Raises `AttributionError` for data that are
+    date or in the data yet, the design with the data as far as they go. With `simulate` the smallest effect that can be
+    seen is tried with the very test, on so many simulated data sets, beside the formula. Raises `AttributionError` for data that are
     there but cannot be used, and for an `as_of` that is not a date.
 
     Examples
@@ -57,13 +58,13 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None) -> StudyR
     require_date(as_of)
     given, path = as_of or design.study.as_of, data_path(design)
     if path is not None and not path.exists():
-        powers = powers_of(design, None)
+        powers = powers_of(design, None, replications=simulate)
         return StudyReview(findings_of(design, None, {}, {}, {}, powers), design, "file", powers, as_of=given)
     source = read(design)
     linked = link(design, source, as_of)
     if linked.not_begun:
-        powers = powers_of(design, linked)
+        powers = powers_of(design, linked, replications=simulate)
         found, made = findings_of(design, linked, {}, {}, {}, powers), build_manifest(design, source, linked)
         return StudyReview(found, design, "history", powers, as_of=given, manifest=made)
-    result = run_linked(design, source, linked)
+    result = run_linked(design, source, linked, simulate=simulate)
     return StudyReview(result.findings, design, "followup", result.powers, result, linked.as_of, result.manifest)

@@ -60,7 +60,9 @@ def run(design: StudyDesign, *, as_of: datetime.date | None = None, workers: int
     return run_linked(design, source, linked, workers=workers)
 
 
-def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: int = 1) -> StudyResult:
+def run_linked(
+    design: StudyDesign, source: Source, linked: Linked, *, workers: int = 1, simulate: int = 0
+) -> StudyResult:
     """Run a study whose follow-up has begun on its panels; see `run`."""
     linked = with_cohorts(design, linked)
     estimates = {analysis.id: estimate_of(analysis, design, linked) for analysis in design.analysis}
@@ -79,7 +81,7 @@ def run_linked(design: StudyDesign, source: Source, linked: Linked, *, workers: 
     ledger = ledger_of(design)
     money, reason = money_of(design, linked, factors, ledger)
     looks_back = {name: _look_back(design, estimates, name) for name in primary}
-    powers = powers_of(design, linked)
+    powers = powers_of(design, linked, replications=simulate)
     return StudyResult(
         design=design,
         linked=linked,
