@@ -18,6 +18,7 @@ class Schema(StrEnum):
 
     design = "design"
     results = "results"
+    review = "review"
 
 
 def run(
@@ -50,28 +51,52 @@ def run(
     finish(result.findings)
 
 
-def check(design: Design, as_of: AsOf = None) -> None:
-    """Review a design: every rule with its status, observed value, threshold and remedy."""
+def check(
+    design: Design,
+    as_of: AsOf = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the review sheet, one page, to this file.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the same as JSON to this file.")] = None,
+    simulate: Annotated[
+        int, typer.Option(min=0, help="Try the smallest effect on so many simulated data sets; 0: by formula alone.")
+    ] = 0,
+) -> None:
+    """Review a design: go, change or no, what it can see, and every rule with its threshold and remedy."""
+    from rich.console import Console
+
+    from attribution.cli.review_print import print_review
     from attribution.design.load import load_design
     from attribution.study.review import review
     from attribution.study.sources import data_path
 
     study = load_design(design)
-    findings = review(study, as_of=date_of(as_of))
-    say(f"{study.study.title}: {len(findings)} rules")
+    endings = {".html": html, ".json": json_file}
+    files = {ending: file for ending, file in endings.items() if file is not None}
+    if files:
+        from attribution.report.review_write import require_files, write_reviews
+
+        require_files(study, files)
+    with Console(stderr=True).status("simulating the study") if simulate and sys.stderr.isatty() else Silent():
+        found = review(study, as_of=date_of(as_of), simulate=simulate)
+    written = write_reviews(found, list(files.values())) if files else ()
+    print_review(found)
     path = data_path(study)
-    if path is not None and not path.exists():
-        say(f"There is no file {path} yet: the design alone is reviewed.")
-    print_findings(findings)
-    finish(findings)
+    if found.stage == "file" and path is not None:
+        say(f"\nThere is no file {path} yet: the design alone is reviewed.")
+    for file in written:
+        say(f"\nwritten: {shown(file)}")
+    finish(found)
 
 
 def schema(which: Annotated[Schema, typer.Argument(help="Which file's schema to print.")] = Schema.design) -> None:
-    """Print the JSON Schema of the design file, or of results.json."""
+    """Print the JSON Schema of the design file, of results.json, or of a review."""
     if which is Schema.design:
         from attribution.design.json_schema import design_json_schema
 
         say(json.dumps(design_json_schema(), indent=2))
+    elif which is Schema.review:
+        from attribution.report.review_results import review_json_schema
+
+        say(json.dumps(review_json_schema(), indent=2))
     else:
         from attribution.report.results import results_json_schema
 

@@ -21,6 +21,7 @@ from attribution.report.cohort_figures import love_plot, overlap_plot
 from attribution.report.drawing import BACKGROUND, EDGE, INK, MUTED, TRAINING, Row
 from attribution.report.event_figures import event_study, sensitivity, share_by_event, trend
 from attribution.report.format import level_text, money, number, percent, signed, signed_percent, span
+from attribution.report.power_figures import calendar, power_curve
 from attribution.report.sensitivity_figures import sensitivity_contours
 from attribution.report.words import comparison, rolls_out
 from attribution.study.result import StudyResult
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "analysis_label",
+    "calendar",
     "effect_forest",
     "event_study",
     "love_plot",
     "overlap_plot",
+    "power_curve",
     "scenarios",
     "sensitivity",
     "sensitivity_contours",

@@ -6,10 +6,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import unescape
 from pathlib import Path
 
+from attribution.design.schema import StudyDesign
 from attribution.errors import OutputError, require_type
 from attribution.report.review_sheet import MARK, render_review, review_record
 from attribution.study.review import StudyReview
@@ -42,11 +43,24 @@ def write_reviews(review: StudyReview, paths: Sequence[str | Path]) -> tuple[Pat
     require_type(review, StudyReview, name="review", remedy="make one: at.review(at.load_design(path))")
     targets = [Path(path).resolve() for path in paths]
     for target in targets:
-        _require_writable(target, review.design.study.id)
+        _require_writable(target, review.design)
     texts = [_text(review, KINDS[target.suffix.lower()]) for target in targets]
     for target, text in zip(targets, texts, strict=True):
         _write(target, text)
     return tuple(targets)
+
+
+def require_files(design: StudyDesign, files: Mapping[str, Path]) -> None:
+    """Raise `OutputError` unless each file ends as its key and holds nothing, or a review of this study."""
+    for ending, file in files.items():
+        if file.suffix.lower() != ending:
+            option = f"--{ending[1:]}"
+            raise OutputError(
+                f"{option} writes a file whose name ends in {ending}",
+                where=str(file),
+                remedy=f"{option} {file.with_suffix(ending).name or ending}",
+            )
+        _require_writable(file.resolve(), design)
 
 
 def _text(review: StudyReview, kind: str) -> str:
@@ -55,7 +69,7 @@ def _text(review: StudyReview, kind: str) -> str:
     return review_record(review).model_dump_json(by_alias=True, indent=1) + "\n"
 
 
-def _require_writable(target: Path, study: str) -> None:
+def _require_writable(target: Path, design: StudyDesign) -> None:
     """Raise `OutputError` unless the path has a known ending and holds nothing, or a review of this study."""
     if target.suffix.lower() not in KINDS:
         raise OutputError(
@@ -76,7 +90,7 @@ def _require_writable(target: Path, study: str) -> None:
         raise OutputError("the file there is not a review", where=str(target), remedy=remedy) from error
     if found is None:
         raise OutputError("the file there is not a review", where=str(target), remedy=remedy)
-    if found != study:
+    if found != design.study.id:
         raise OutputError(f"the file there is a review of study {found!r}", where=str(target), remedy=remedy)
 
 

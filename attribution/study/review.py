@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from attribution.core.finding import Review
 from attribution.design.schema import StudyDesign
@@ -18,6 +18,9 @@ from attribution.study.power import powers_of
 from attribution.study.result import StudyResult
 from attribution.study.run import require_date, run_linked
 from attribution.study.sources import data_path, read
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Stage: TypeAlias = Literal["file", "history", "followup"]
 """What a review had before it: the design file alone, the data before the launch as well, or a follow-up too."""
@@ -38,14 +41,48 @@ class StudyReview(Review):
     as_of: datetime.date | None = field(default=None, repr=False)
     manifest: Manifest | None = field(default=None, repr=False)
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from attribution.core.display import table_html
+        from attribution.study.go import go_no_go
+
+        decision = go_no_go(self)
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in decision.reasons)
+        said = f"<p><b>{escape(decision.sentence)}</b></p>" + (f"<ul>{reasons}</ul>" if reasons else "")
+        shown = _powers_frame(self.powers)
+        powers = "" if shown is None else table_html(shown, caption="Effects are improvements, in units of the KPI")
+        return said + powers + Review._repr_html_(self)
+
+
+def _powers_frame(powers: Mapping[str, DesignPower]) -> pd.DataFrame | None:
+    """Return what each analysis must see and can see, as a notebook shows it; None where nothing is known."""
+    if not powers:
+        return None
+    import pandas as pd
+
+    rows = [
+        {
+            "analysis": name,
+            "must see": one.must_see,
+            "can see": one.best.mde,
+            "break-even": one.break_even,
+            "unit": one.unit,
+            "how": one.best.how,
+            "note": one.best.reason,
+        }
+        for name, one in powers.items()
+    ]
+    return pd.DataFrame(rows).astype(object).where(lambda frame: frame.notna(), None)
+
 
 def review(design: StudyDesign, *, as_of: datetime.date | None = None, simulate: int = 0) -> StudyReview:
     """Return the findings of every check; those whose evidence is missing are `skipped`, with the reason.
 
     Where the data file does not exist yet, the design alone is reviewed; where no follow-up period is over as of the
     date or in the data yet, the design with the data as far as they go. With `simulate` the smallest effect that can be
-    seen is tried with the very test, on so many simulated data sets, beside the formula. Raises `AttributionError` for data that are
-    there but cannot be used, and for an `as_of` that is not a date.
+    seen is tried with the very test, on so many simulated data sets, beside the formula. Raises `AttributionError` for
+    data that are there but cannot be used, and for an `as_of` that is not a date.
 
     Examples
     --------
