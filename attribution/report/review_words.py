@@ -85,11 +85,13 @@ def _must_see(kpi: Kpi, found: DesignPower | None) -> SheetTile:
     headline = Cell(f"{number(abs(wanted))} {unit}", f"{base}.must_see" if base else "")
     share = math.nan if found is None else relative(found, abs(wanted))
     beneath = _beneath(kpi, share, f"{base}.must_see_percent")
-    notes = [] if worthwhile is None else ["The smallest effect that is worthwhile."]
-    if expected is not None:
-        source = f" ({kpi.effect_source})" if kpi.effect_source else ""
-        notes.append(f"Expected: {number(abs(expected))} {unit}{source}.")
-    return SheetTile(title, headline, beneath, (" ".join(notes),))
+    source = f" ({kpi.effect_source})" if kpi.effect_source and expected is not None else ""
+    if worthwhile is None:
+        note = f"The expected effect{source}."
+    else:
+        also = "" if expected is None else f" Expected: {number(abs(expected))} {unit}{source}."
+        note = f"The smallest effect that is worthwhile.{also}"
+    return SheetTile(title, headline, beneath, (note,))
 
 
 def _beneath(kpi: Kpi, share: float, source: str) -> Sentence:
