@@ -60,6 +60,9 @@ CHECKS: Mapping[str, str] = {
     "launch": "attribution.checks.launch:launch",
     "clusters_per_arm": "attribution.checks.clusters:clusters_per_arm",
     "standard_error": "attribution.checks.clusters:standard_error",
+    "effect_declared": "attribution.checks.power:effect_declared",
+    "power": "attribution.checks.power:power",
+    "pays": "attribution.checks.power:pays",
     "other_interventions": "attribution.checks.confounding:other_interventions",
     "contamination": "attribution.checks.confounding:contamination",
     "unmeasured_confounding": "attribution.checks.unmeasured:unmeasured_confounding",
@@ -94,6 +97,7 @@ CHECKS: Mapping[str, str] = {
 }
 
 ONCE_A_STUDY = (
+    "effect_declared",
     "selection_mechanism",
     "timing_declared",
     "untouched_outcome",

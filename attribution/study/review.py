@@ -95,12 +95,12 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None, simulate:
     require_date(as_of)
     given, path = as_of or design.study.as_of, data_path(design)
     if path is not None and not path.exists():
-        powers = powers_of(design, None, replications=simulate)
+        powers = powers_of(design, None, replications=simulate, fixes=True)
         return StudyReview(findings_of(design, None, {}, {}, {}, powers), design, "file", powers, as_of=given)
     source = read(design)
     linked = link(design, source, as_of)
     if linked.not_begun:
-        powers = powers_of(design, linked, replications=simulate)
+        powers = powers_of(design, linked, source, replications=simulate, fixes=True)
         found, made = findings_of(design, linked, {}, {}, {}, powers), build_manifest(design, source, linked)
         return StudyReview(found, design, "history", powers, as_of=given, manifest=made)
     result = run_linked(design, source, linked, simulate=simulate)

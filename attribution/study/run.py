@@ -81,7 +81,7 @@ def run_linked(
     ledger = ledger_of(design)
     money, reason = money_of(design, linked, factors, ledger)
     looks_back = {name: _look_back(design, estimates, name) for name in primary}
-    powers = powers_of(design, linked, replications=simulate)
+    powers = powers_of(design, linked, source, replications=simulate)
     return StudyResult(
         design=design,
         linked=linked,
