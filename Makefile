@@ -73,6 +73,7 @@ test-bare: $(VENV)/.made
 	rm -rf $(VENV)-bare && $(PYTHON) -m venv $(VENV)-bare
 	$(VENV)-bare/bin/python -m pip --disable-pip-version-check --no-input --quiet install -c constraints.txt .
 	cd $(VENV)-bare && bin/attribution run ../designs/michigan-grants.toml --out run
+	cd $(VENV)-bare && rm -f safety.toml && bin/attribution new safety && bin/attribution check safety.toml
 
 test-oldest: install-test
 	$(PIP) install uv
@@ -86,7 +87,7 @@ format: install-test
 
 # A script that needs the environment of bench-peers says so and stops where it is missing. All run, whatever the first finds.
 bench: install-test
-	@code=0; for script in share matching weighting peers; do \
+	@code=0; for script in share matching weighting rehearse peers; do \
 	  $(BIN)/python benchmarks/$$script.py || code=1; done; exit $$code
 
 bench-peers: $(VENV)-peers/.installed
@@ -104,6 +105,8 @@ coverage-study: install-test
 	$(BIN)/python tests/calibration/synthetic_study.py
 	$(BIN)/python tests/calibration/matched_study.py
 	$(BIN)/python tests/calibration/cohort_study.py
+	$(BIN)/python tests/calibration/power_study.py
+	$(BIN)/python tests/calibration/rehearsal_study.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-bare $(VENV)-oldest $(VENV)-peers build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -59,10 +59,15 @@ if TYPE_CHECKING:
     from attribution.inference.takers import effect_on_takers as effect_on_takers
     from attribution.numerics.evalue import e_value as e_value
     from attribution.numerics.evalue import e_value_of_difference as e_value_of_difference
+    from attribution.planning.power import Power as Power
+    from attribution.planning.power import power as power
     from attribution.registry import dataset as dataset
     from attribution.report import figures as figures
     from attribution.report.write import write as write
+    from attribution.study.rehearsal import Rehearsal as Rehearsal
+    from attribution.study.rehearse import rehearse as rehearse
     from attribution.study.result import StudyResult as StudyResult
+    from attribution.study.review import StudyReview as StudyReview
     from attribution.study.review import review as review
     from attribution.study.run import run as run
 
@@ -77,9 +82,12 @@ _PUBLIC = {
     "Finding": "core.finding",
     "Interval": "core.interval",
     "Panel": "core.panel",
+    "Power": "planning.power",
+    "Rehearsal": "study.rehearsal",
     "Review": "core.finding",
     "Roi": "finance.roi",
     "StudyResult": "study.result",
+    "StudyReview": "study.review",
     "adjusted": "estimators.adjusted",
     "attribution_factor": "inference.factor",
     "bacon": "estimators.bacon",
@@ -105,9 +113,11 @@ _PUBLIC = {
     "nearest": "cohorts.nearest",
     "optimal": "cohorts.optimal",
     "overlap": "diagnostics.overlap",
+    "power": "planning.power",
     "prepost": "estimators.prepost",
     "pretrends": "inference.pretrends",
     "propensity": "cohorts.propensity",
+    "rehearse": "study.rehearse",
     "review": "study.review",
     "robustness": "inference.robustness",
     "roi": "finance.roi",
