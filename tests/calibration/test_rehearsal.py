@@ -25,11 +25,11 @@ def study() -> Iterator[ModuleType]:
 
 
 def test_false_claims_of_a_sound_design_are_those_of_the_level(study: ModuleType) -> None:
-    # Thirteen dates once each in 16 histories; four Monte Carlo errors over histories, about six points.
-    (row,) = study.run([0], 16, 13, workers=1)
+    # Thirteen dates once each in 12 histories; four Monte Carlo errors over histories, about seven points.
+    (row,) = study.run([0], 12, 13, workers=1)
     assert study.CELLS[0].sound
     assert study.passes(study.CELLS[0], row, slack=4.0), row
-    assert row.error["false_claims"] < 0.03
+    assert row.error["false_claims"] < 0.04
 
 
 def test_an_unsound_design_claims_what_is_not_so(study: ModuleType) -> None:

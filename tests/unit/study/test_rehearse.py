@@ -124,7 +124,7 @@ def test_picking_the_worst_without_a_comparison_claims_success_where_there_is_no
         frame,
         **{"assignment.mechanism": "performance", "assignment.selected_share": 0.3} | changes,
     )
-    found = rehearse(design, rehearsals=60)
+    found = rehearse(design, rehearsals=60, effects=[])
     assert found.arms == (120, 280)
     # Half of a score's variance lasts here. The worst 30% of a normal score lie φ(z)/.3 = 1.159 SD below its mean, and
     # get half of that back: the rise expected from selection alone. The months' own shocks part the dates.
@@ -260,6 +260,14 @@ def test_the_effect_is_the_worthwhile_one_else_the_expected_one(study: Callable[
     assert rehearse(study(**both, **{"kpi.0.minimum_worthwhile_effect": 0.5}), rehearsals=1).effects == (0.0, 0.5)
 
 
+def test_where_no_effect_is_declared_it_is_the_smallest_that_could_be_seen(study: Callable[..., Any]) -> None:
+    found = rehearse(study(), rehearsals=26)
+    nothing, mde = found.effects
+    assert (nothing, found.injected_as[1]) == (0.0, "the smallest effect that the study could see")
+    # What the formula says is seen four times in five: within three Monte Carlo errors.
+    assert found.measure("power", mde).value == pytest.approx(0.8, abs=3 * math.sqrt(0.8 * 0.2 / 26))
+
+
 def test_who_is_trained_may_stand_in_the_design_alone(study: Callable[..., Any]) -> None:
     frame = history().assign(start=None)
     with pytest.raises(DataError, match="neither the data nor the design say how many are to be trained"):
@@ -333,7 +341,7 @@ def test_the_gates_are_rules_of_the_registry() -> None:
 
 
 def test_a_rehearsal_shows_itself(study: Callable[..., Any]) -> None:
-    found = rehearse(study(**{"kpi.0.label": "Sales <b>"}), rehearsals=2)
+    found = rehearse(study(**{"kpi.0.label": "Sales <b>"}), rehearsals=2, effects=[])
     assert repr(found).startswith("Rehearsal('sales-2026', 'primary': 2 placebo launches")
     assert "<table>" in found._repr_html_()
     assert list(found.tidy()["number"]) == [0, 1]
