@@ -47,6 +47,7 @@ def power_curve(
     Examples
     --------
     >>> import numpy as np
+    >>> import attribution as at
     >>> from attribution.planning.records import Mde
     >>> effects = np.linspace(0, 2, 21)
     >>> found = Mde(1.0, 0.35, 58.0, 0.95, 0.8, "analytic", effects, 1 - 0.95 * np.exp(-1.56 * effects**2))
@@ -146,6 +147,7 @@ def calendar(
     Examples
     --------
     >>> import numpy as np
+    >>> import attribution as at
     >>> from attribution.planning.records import Plan, PlannedCohort
     >>> cohorts = (PlannedCohort(3, np.full(12, 8.0)), PlannedCohort(None, np.full(14, 8.0)))
     >>> plan = Plan("did", {}, cohorts, (0, 1, 2), (3, 4, 5))

@@ -30,6 +30,7 @@ def write_review(review: StudyReview, path: str | Path) -> Path:
     Examples
     --------
     >>> import tempfile
+    >>> import attribution as at
     >>> review = at.review(at.load_design("designs/michigan-grants.toml"))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_review(review, f"{folder}/review.html").name
