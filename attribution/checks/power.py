@@ -1,160 +1,248 @@
-"""Could the study see the effect that it looks for, and would that effect pay?"""
+"""Go or no-go: is it said what the study must see, can it see that, and would it pay?"""
 
 from __future__ import annotations
+
+from math import isfinite
 
 import numpy as np
 
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
-from attribution.numerics.power import power_at
-from attribution.planning.records import DesignPower
+from attribution.design.schema import Kpi
+from attribution.numerics.power import minimum_detectable
+from attribution.planning.mde import BY_SIMULATION, FEW, TOO_FEW
+from attribution.planning.records import DesignPower, Fix, Mde
 
 DECLARED = Rule(
     "effect_declared",
-    "each primary KPI declares expected_effect with its source, or minimum_worthwhile_effect",
-    "METHODS 4.6, house rule: without an effect to look for, no sample is large enough or too small",
+    "each primary KPI has an expected effect with its source, or a smallest worthwhile one",
+    "Bloom (1995), Minimum detectable effects, Evaluation Review 19; house rule",
 )
 
 POWER = Rule(
     "power",
-    "the minimum detectable effect is at most the expected (or else the worthwhile) effect, and the break-even effect",
-    "Bloom (1995), Minimum detectable effects; Burlig, Preonas & Woerman (2020) for serially correlated panels",
+    "the MDE is at most the expected effect, or else the worthwhile one, with 5 clusters or more in each planned arm; "
+    "above the worthwhile or the break-even effect, or with fewer than 10 clusters by formula: warn",
+    "Bloom (1995), Evaluation Review 19; Burlig, Preonas & Woerman (2020), J. Development Economics 144; 5 and 10 "
+    "clusters: house rule",
 )
 
 PAYS = Rule(
     "pays",
-    "the effect at which the benefit covers the costs is at most the expected one",
-    "Phillips & Phillips (2016), Handbook of Training Evaluation: forecast ROI before launch",
+    "the effect whose benefit is the cost is at most the expected effect, or else the worthwhile one",
+    "Phillips & Phillips (2016), Handbook of Training Evaluation: break-even; house rule",
 )
 
-LISTED = 3
-"""Changes of the plan that a remedy names."""
+NAMED = 3
+"""So many of the cheapest fixes are named."""
 
 
 def effect_declared(evidence: Evidence) -> Finding:
-    """Require that every primary KPI says which effect is expected or worth having."""
+    """Require what the study is to see: without it nobody can say whether the study is large enough."""
     design = evidence.design
     if design is None:
         return DECLARED.skipped("no design declares an effect")
     primary = [one for one in design.kpi if one.role == "primary"]
     silent = [one for one in primary if one.expected_effect is None and one.minimum_worthwhile_effect is None]
-    observed = (
-        f"{len(primary) - len(silent)} of {len(primary)} primary KPI{'s' if len(primary) > 1 else ''} declare one"
-    )
-    if not silent:
-        return DECLARED.finding("pass", observed, "the effect that the study looks for was written down")
-    begun = evidence.estimate is not None or bool(evidence.estimates)
+    observed = f"{len(primary) - len(silent)} of {len(primary)} primary KPI{'s' if len(primary) > 1 else ''}"
     names = ", ".join(one.label for one in silent)
-    return DECLARED.finding(
-        "warn" if begun else "fail",
-        observed,
-        f"nobody wrote down which effect on {names} is expected or worth having: "
-        + (
-            "whether the study could have seen it cannot be judged"
-            if begun
-            else "the study has no size to be judged by"
-        ),
-        "say in the limits that none was declared"
-        if begun
-        else "add expected_effect with effect_source, or minimum_worthwhile_effect, to [[kpi]]",
-    )
+    if silent and evidence.estimate is None and not evidence.estimates:
+        return DECLARED.finding(
+            "fail",
+            observed,
+            f"the design says of {names} neither which effect is expected nor which is worth having: nobody can say "
+            "whether the study is large enough",
+            "add minimum_worthwhile_effect, or expected_effect with effect_source, to [[kpi]]",
+        )
+    if silent:
+        return DECLARED.finding(
+            "warn",
+            observed,
+            f"the design says of {names} neither which effect is expected nor which is worth having: whether the study "
+            "could have seen it cannot be judged any more without knowing the answer",
+            "say in the limits that none was declared, and read the interval for itself",
+        )
+    low = [one.label for one in primary if _expects_too_little(one)]
+    if low:
+        return DECLARED.finding(
+            "warn",
+            observed,
+            f"the effect that is expected on {', '.join(low)} is below the smallest that is worth having",
+            "ask whether the training is worth it as it is planned, or mend the one that is wrong",
+        )
+    return DECLARED.finding("pass", observed, "what the study is to see is declared")
+
+
+def _expects_too_little(kpi: Kpi) -> bool:
+    expected, worthwhile = kpi.expected_effect, kpi.minimum_worthwhile_effect
+    return expected is not None and worthwhile is not None and abs(expected) < abs(worthwhile)
 
 
 def power(evidence: Evidence) -> Finding:
-    """Compare the smallest effect that the planned study can see with the one that it looks for."""
+    """Require that the study can see the effect that it must, and say what would let it; see METHODS 4, rule 6."""
     found = evidence.power
     if found is None:
-        return POWER.skipped("no design plans a comparison")
-    mde = found.best.mde
-    begun = evidence.estimate is not None
-    if np.isnan(mde):
-        if begun:
-            return POWER.skipped(f"what the study could see is not known: {found.best.reason}")
-        return POWER.finding(
-            "warn",
-            "not known",
-            f"what the study can see is not known: {found.best.reason}",
-            "state what is planned and how much the KPI varies in [power], or add the data before the launch",
-        )
-    looked_for = found.must_see if found.expected is None else found.expected
-    observed = f"MDE {mde:.3g} {found.unit}"
-    if looked_for is not None:
+        return POWER.skipped("no design says what the study must see")
+    achieved = _achieved(evidence)
+    mde = found.best.mde if achieved is None else achieved
+    if not isfinite(mde):
+        return _unknown(evidence, found)
+    if evidence.estimate is None and (few := _few(found)) is not None:
+        return few
+    # Decision 38: it must see what is expected; that it may miss what is worth having, or just pays, is a warning.
+    target = found.must_see if found.expected is None else found.expected
+    beneath = [
+        (name, value)
+        for name, value in (("is worth having", found.worthwhile), ("just pays", found.break_even))
+        if value is not None and mde > value
+    ]
+    if target is None and found.break_even is None:
+        return POWER.skipped(f"the design declares no effect to see; the smallest that is seen is {_said(mde, found)}")
+    chance = f"with {found.best.power:.0%} chance"
+    observed = _observed(found, mde, achieved)
+    if target is not None and mde > target:
         name = "worthwhile" if found.expected is None else "expected"
-        observed += f"; {name} {looked_for:.3g}, seen with a chance of {found.best.power_at(looked_for):.0%}"
-    if found.break_even is not None:
-        observed += f"; break-even {found.break_even:.3g}"
-    few = "".join(f"; {one}" for one in found.best.caveats)
-    if looked_for is None:
-        return POWER.finding(
-            "warn",
-            observed,
-            f"the study can see effects from {mde:.3g} {found.unit} on, and no effect is declared to compare that with",
-            "add expected_effect with effect_source, or minimum_worthwhile_effect, to [[kpi]]",
-        )
-    if mde > looked_for:
         return POWER.finding(
             "fail",
             observed,
-            f"an effect of {looked_for:.3g} {found.unit} would be missed more often than planned: the study sees "
-            f"effects from {mde:.3g} on{few}",
-            _remedy(found),
+            f"{chance} the study sees {_said(mde, found)} or more; the {name} effect is {_said(target, found)}",
+            _remedy(evidence, found),
         )
-    for threshold, name in ((found.worthwhile, "smallest worthwhile"), (found.break_even, "break-even")):
-        if threshold is not None and mde > threshold:
-            return POWER.finding(
-                "warn",
-                observed,
-                f"the study sees effects from {mde:.3g} {found.unit} on; the {name} one, {threshold:.3g}, it would "
-                f"miss more often than planned{few}",
-                _remedy(found),
-            )
-    return POWER.finding(
-        "pass", observed, f"the study sees the effect that it looks for with a chance of {found.best.power:.0%}{few}"
-    )
+    if beneath:
+        missed = " and ".join(f"one that {name} ({_said(value, found)})" for name, value in beneath)
+        return POWER.finding(
+            "warn",
+            observed,
+            f"an effect can go unseen although it counts: {missed}; {chance} the study sees {_said(mde, found)}",
+            _remedy(evidence, found),
+        )
+    if evidence.estimate is None and found.best.how == "analytic" and _least(found) < FEW:
+        return POWER.finding(
+            "warn",
+            observed,
+            f"it can see what it must by formula, which with {_least(found)} clusters in an arm is a guide only",
+            "simulate it with the very test, attribution check --simulate 500, or add clusters to the smaller arm",
+        )
+    return POWER.finding("pass", observed, f"the study sees what it must {chance}")
 
 
 def pays(evidence: Evidence) -> Finding:
-    """Compare the effect that would cover the costs with the one that is expected."""
+    """Require that the training can pay: the expected effect is worth its costs at least."""
     found = evidence.power
-    if found is None or found.total_cost is None:
-        return PAYS.skipped("the design asks for no money")
+    if found is None:
+        return PAYS.skipped("no design says what is expected")
     if found.break_even is None:
+        return PAYS.skipped("the design prices no effect of this KPI, or nobody is planned to be trained")
+    wanted, name = (found.expected, "expected") if found.expected is not None else (found.worthwhile, "worthwhile")
+    if wanted is None:
+        return PAYS.skipped("the design declares no effect that could pay")
+    worth = f"break-even {_number(found.break_even)} {found.unit}, {name} {_number(wanted)}"
+    if wanted < found.break_even:
+        none = "no effect is worth the costs" if not isfinite(found.break_even) else "it would cost more than it brings"
+        known = evidence.estimate is not None
         return PAYS.finding(
-            "fail",
-            "no break-even",
-            f"no effect can be worth the costs of {found.total_cost:,.0f} {found.currency}",
-            "cut the costs, or price what the KPI is worth anew",
+            "warn" if known else "fail",
+            worth,
+            f"the training cannot pay even if it works as {name}: {none}"
+            + ("; what it did bring is in the return" if known else ""),
+            "train more people for the same costs, cut the costs, follow up for longer, or say what else it is for",
         )
-    observed = f"break-even {found.break_even:.3g} {found.unit}"
-    if found.expected is None:
-        return PAYS.skipped(f"no expected effect is declared; {observed}")
-    observed += f"; expected {found.expected:.3g}"
-    if found.break_even > found.expected:
-        begun = evidence.estimate is not None
-        return PAYS.finding(
-            "warn" if begun else "fail",
-            observed,
-            "the program would not have paid if it had worked as expected"
-            if begun
-            else "the program does not pay even if it works as expected",
-            "judge it by the measured effect"
-            if begun
-            else "cut the costs, count a longer benefit where that is right, or train those for whom more can be expected",
-        )
-    best = found.best
-    if np.isfinite(best.std_error):
-        beyond = float(power_at(found.expected - found.break_even, best.std_error, best.df, best.level))
-        observed += f"; chance to show that it pays {beyond:.0%}"
-    return PAYS.finding("pass", observed, "the expected effect would pay for the program")
+    chance = found.best.power_at(wanted - found.break_even) if isfinite(found.best.mde) else float("nan")
+    if np.isfinite(chance):
+        worth += f"; the study shows that it pays with {chance:.0%} chance"
+    return PAYS.finding("pass", worth, f"the training pays if it works as {name}")
 
 
-def _remedy(found: DesignPower) -> str:
-    enough = [one for one in found.fixes if one.enough][:LISTED]
+def _achieved(evidence: Evidence) -> float | None:
+    """Return the MDE by the standard error that the estimate has, which counts what no plan can: covariates, losses."""
+    estimate, design, found = evidence.estimate, evidence.design, evidence.power
+    if estimate is None or design is None or found is None or "effect" not in estimate.terms:
+        return None
+    test = estimate.contrast({"effect": 1.0})
+    if not test.std_error > 0:
+        return None
+    return float(minimum_detectable(test.std_error, test.df, design.inference.level, design.power.power))
+
+
+def _unknown(evidence: Evidence, found: DesignPower) -> Finding:
+    """Return what there is to say where the MDE is not known: before the launch it is to be mended."""
+    reason = found.best.reason or "the MDE is not known"
+    if evidence.estimate is not None:
+        return POWER.skipped(reason)
+    remedy = "add to [power] who is planned and how the KPI varies: trained_clusters, control_clusters, sd, icc"
+    if found.plan.method in BY_SIMULATION:
+        remedy = "simulate or rehearse it: attribution check --simulate 500, attribution rehearse"
+    elif found.plan.cohorts:
+        remedy = "mend what is said, in [power] or in the data before the launch"
+    return POWER.finding("warn", "MDE not known", f"nobody can say what the study could see: {reason}", remedy)
+
+
+def _few(found: DesignPower) -> Finding | None:
+    """Return the finding of planned arms that are too small for any test; None where they are not."""
+    if found.plan.method in BY_SIMULATION or _least(found) >= TOO_FEW:
+        return None
+    counts = f"{found.plan.trained_clusters} clusters trained, {found.plan.control_clusters} not"
+    return POWER.finding(
+        "fail",
+        counts,
+        "fewer than 5 clusters are planned in an arm: no test can be relied on, whatever effect it seems to see",
+        _fixes(found) or "add clusters to the smaller arm before the launch",
+    )
+
+
+def _least(found: DesignPower) -> int:
+    """Return the clusters of the smaller planned arm; those of the trained where nobody is compared."""
+    plan = found.plan
+    arms = [plan.trained_clusters]
+    # In a rollout who is trained later is compared until then.
+    if plan.method != "prepost" and len(plan.trained) < 2:
+        arms.append(plan.control_clusters)
+    return min(arms)
+
+
+def _observed(found: DesignPower, mde: float, achieved: float | None) -> str:
+    how = "by the standard error of the estimate" if achieved is not None else _how(found.best)
+    parts = [f"MDE {_said(mde, found)} {how}"]
+    for name, value in (("expected", found.expected), ("worthwhile", found.worthwhile)):
+        if value is not None:
+            parts.append(f"{name} {_number(value)}")
+    if found.break_even is not None:
+        parts.append(f"break-even {_number(found.break_even)}")
+    return ", ".join(parts)
+
+
+def _how(mde: Mde) -> str:
+    return "by formula" if mde.how == "analytic" else f"in {mde.replications:,} simulated studies"
+
+
+def _remedy(evidence: Evidence, found: DesignPower) -> str:
+    if evidence.estimate is not None:
+        return "read a null result as no answer, follow up for longer, and plan the next study larger"
+    return _fixes(found) or (
+        "no single change that was tried is enough: look for a larger effect, more clusters, or another KPI"
+    )
+
+
+def _fixes(found: DesignPower) -> str:
+    """Return the cheapest changes in words; those that are not enough only where none is."""
+    enough = [fix for fix in found.fixes if fix.enough][:NAMED]
     if enough:
-        named = "; or ".join(f"{one.words} (MDE {one.mde.mde:.3g}; {one.cost_words})" for one in enough)
-        return f"{named}"
-    if found.fixes:
-        best = min(found.fixes, key=lambda one: one.mde.mde)
-        nearest = f"{best.words} comes nearest (MDE {best.mde.mde:.3g})"
-        return f"no single change is enough: {nearest}; combine several, or do not start"
-    return "compare more clusters, follow them for longer, or look for a larger effect"
+        return "enough would be: " + "; or ".join(fix_words(fix, found) for fix in enough)
+    if not found.fixes:
+        return ""
+    return "no single change is enough; the furthest goes " + fix_words(found.fixes[0], found)
+
+
+def fix_words(fix: Fix, found: DesignPower) -> str:
+    """Return one change with its MDE and cost: 12 more untrained teams (MDE 0.31 → 0.24; 6,000 USD)."""
+    cost = "cost not declared" if fix.cost is None else f"{fix.cost:,.0f} {found.currency}".strip()
+    cost = "no cost" if fix.cost == 0 else cost
+    return f"{fix.words} (MDE {_number(found.analytic.mde)} → {_number(fix.mde.mde)}; {cost})"
+
+
+def _said(effect: float, found: DesignPower) -> str:
+    return f"{_number(effect)} {found.unit}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if isfinite(value) else "none"

@@ -11,6 +11,7 @@ from attribution.design.draft import Draft
 from attribution.design.graph import graph_problems
 from attribution.design.messages import echo, not_known
 from attribution.design.options import option_problems, variance_problems
+from attribution.design.power_rules import power_problems
 from attribution.design.schema import (
     Analysis,
     CohortTable,
@@ -273,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     _valuations,
     _one_value,
     _costs,
+    power_problems,
 )
 
 

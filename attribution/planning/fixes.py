@@ -1,195 +1,351 @@
-"""The changes of a plan that would let a study see what it must, each with its MDE and what it costs."""
+"""What would let a plan see what it must: the changes of the plan one by one, each with its MDE and its cost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import isfinite, nan
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attribution.planning.mde import analytic_mde
-from attribution.planning.records import DesignPower, Fix, Mde, Noise, Plan, PlannedCohort
+from attribution.errors import DataError, MethodError
+from attribution.planning.mde import analytic_mde, no_mde
+from attribution.planning.records import Fix, Mde, Noise, Plan, PlannedCohort
+from attribution.planning.skeleton import BY_ADOPTION
 
-Floats = NDArray[np.float64]
-NoiseOver = Callable[[int], Noise]
+NoiseOf = Callable[[int], Noise]
 
-MOST = 16
-"""Clusters, or periods, are added up to so many times those that are planned."""
+MOST_TIMES = 10
+"""So many times the clusters of an arm are tried at most: a plan that needs more is another plan."""
 
-BY_ADOPTION = ("staggered", "event_study", "twfe")
+MOST_PERIODS = 12
+"""So many more periods are tried at most."""
+
+LEAST_GAIN = 0.02
+"""A change that is not enough and lowers the MDE by less than this share is not worth a line."""
+
+MOST_EXPLAINED = 0.5
+"""The share of the variance that facts known before can be hoped to explain, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
-    """What more would cost, in `currency`; None where nobody says so. `noun` is a cluster in words, `step` a period.
+class Costs:
+    """The money of one more trained or untrained cluster, and of one more period; None where nobody says.
 
-    `average` is the ledger's total for each cluster that is planned to be trained: what stands where the price of one
-    more is not stated.
+    `said` tells how the cost of a trained cluster was found where it is not declared.
     """
 
-    trained: float | None
-    control: float | None
-    period: float | None
-    average: float | None
-    currency: str
-    noun: str
-    step: str
+    trained: float | None = None
+    control: float | None = None
+    period: float | None = None
+    said: str = ""
 
 
-def fixes_of(found: DesignPower, noise_over: NoiseOver, prices: Prices) -> tuple[Fix, ...]:
-    """Return the changes of a plan that lower its MDE, those that are enough first, then the cheapest.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What every change is tried with; `target` is the MDE that would be enough."""
 
-    Enough is an MDE of at most the effect that the study must see. Each change is tried alone, with as few clusters or
-    periods as are enough, or, where none are, with `MOST` times as many. Nothing is returned for a plan that sees
-    enough, or does not say what it must see.
+    plan: Plan
+    noise_at: NoiseOf
+    target: float
+    level: float
+    power: float
+    costs: Costs
+    cluster: str
+    period: str
+
+    def mde(self, plan: Plan) -> Mde:
+        """Return the MDE of a changed plan; one that its method cannot use, or whose noise is not known, has none."""
+        try:
+            return analytic_mde(plan, self.noise_at(plan.span), level=self.level, power=self.power)
+        except (DataError, MethodError) as error:
+            return no_mde(error.what, self.level, self.power)
+
+    def enough(self, mde: Mde) -> bool:
+        return isfinite(mde.mde) and mde.mde <= self.target * (1 + 1e-12)
+
+    def least(self, change: Callable[[int], Plan], most: int) -> tuple[int, Plan, Mde]:
+        """Return the smallest number from 1 to `most` whose change is enough; `most` where none is."""
+        last = change(most)
+        found = (most, last, self.mde(last))
+        if not self.enough(found[2]):
+            return found
+        low, high = 0, most
+        while high - low > 1:
+            middle = (low + high) // 2
+            plan = change(middle)
+            mde = self.mde(plan)
+            if self.enough(mde):
+                high, found = middle, (middle, plan, mde)
+            else:
+                low = middle
+        return found
+
+    def fix(self, name: str, words: str, plan: Plan, mde: Mde, cost: float | None, cost_words: str) -> Fix:
+        return Fix(name, words, plan, mde, self.enough(mde), cost, cost_words)
+
+
+def fixes_of(
+    plan: Plan,
+    noise_at: NoiseOf,
+    *,
+    target: float,
+    level: float = 0.95,
+    power: float = 0.8,
+    costs: Costs | None = None,
+    cluster: str = "cluster",
+    period: str = "period",
+    history: int = 0,
+    by_chance: bool = False,
+) -> tuple[Fix, ...]:
+    """Return the changes that would let a plan see an effect of `target`: enough ones first, the cheapest on top.
+
+    Tried are, each alone and no larger than needed: more trained or untrained clusters, or both; clusters that wait;
+    training in waves; the KPI before the training as a covariate, where arms differ `by_chance`; facts known before;
+    periods that the `history` holds before the baseline; a longer follow-up; a later launch. A cost that nobody
+    declared is None. Changes that are not enough come last and are as large as was tried. `noise_at(span)` is the noise
+    over so many periods.
+
+    Examples
+    --------
+    >>> from attribution.planning.history import declared_noise
+    >>> arms = (PlannedCohort(1, np.full(10, 1.0)), PlannedCohort(None, np.full(10, 1.0)))
+    >>> noise_at = lambda span: declared_noise(sd=1.0, span=span, icc=1.0, autocorrelation=0.5)
+    >>> found = fixes_of(Plan("did", {}, arms, (0,), (1,)), noise_at, target=1.0, costs=Costs(500.0, 100.0))
+    >>> [(fix.words, round(fix.mde.mde, 2), fix.cost) for fix in found if fix.cost is not None and fix.enough]
+    [('14 more untrained clusters', 1.0, 1400.0), ('4 more clusters trained and 4 more not', 1.0, 2400.0)]
     """
-    must = found.must_see
-    if must is None or not found.analytic.mde > must:
-        return ()
-    tried = [
-        *_more_clusters(found, noise_over, prices, must),
-        *_more_periods(found, noise_over, prices, must),
-        *_other_plans(found, noise_over, prices, must),
+    asked = _Asked(plan, noise_at, target, level, power, costs or Costs(), cluster, period)
+    now = asked.mde(plan)
+    found = [
+        *_clusters(asked),
+        *_waiting(asked),
+        *_waves(asked),
+        *_adjusting(asked, now, by_chance=by_chance),
+        *_periods(asked, history),
     ]
-    better = [one for one in tried if one.mde.mde < 0.995 * found.analytic.mde]
-    return tuple(sorted(better, key=lambda one: (not one.enough, one.cost is None, one.cost or 0.0, one.mde.mde)))
+    kept = [fix for fix in found if fix.enough or fix.mde.mde < (1 - LEAST_GAIN) * now.mde]
+    return tuple(sorted(kept, key=_order))
 
 
-def _more_clusters(found: DesignPower, noise_over: NoiseOver, prices: Prices, must: float) -> Iterator[Fix]:
-    plan = found.plan
-    noise, noun = noise_over(plan.span), prices.noun
-    each, said = _price_of_trained(prices)
-    kinds = [("more_trained", True, False, "trained"), ("more_both", True, True, "trained and as many untrained")]
-    if plan.control_clusters:
-        kinds.insert(0, ("more_control", False, True, "untrained"))
-    else:
-        kinds = [("more_control", False, True, "untrained")]
-    for name, trained, control, whom in kinds:
-        limit = MOST * max(plan.trained_clusters, plan.control_clusters)
-
-        def with_more(count: int, trained: bool = trained, control: bool = control) -> Plan:
-            return _grown(plan, count if trained else 0, count if control else 0)
-
-        count, mde = _fewest(with_more, lambda made: _mde(made, noise, found), limit, must)
-        parts = [(each, said, count)] if trained else []
-        if control:
-            parts.append((prices.control, "the design does not say what one more untrained costs", count))
-        cost, words = _sum(parts, prices.currency)
-        text = f"{count:,} more {noun}{'s' if count > 1 else ''}, {whom}"
-        yield Fix(name, text, with_more(count), mde, mde.mde <= must, cost, words)
+def _order(fix: Fix) -> tuple[bool, bool, float, float]:
+    return (not fix.enough, fix.cost is None, fix.cost if fix.enough and fix.cost is not None else 0.0, fix.mde.mde)
 
 
-def _more_periods(found: DesignPower, noise_over: NoiseOver, prices: Prices, must: float) -> Iterator[Fix]:
-    plan = found.plan
+def _clusters(asked: _Asked) -> Iterator[Fix]:
+    """Yield more clusters: trained ones, untrained ones, and both in the ratio that the plan has."""
+    plan, costs = asked.plan, asked.costs
+    own, others = plan.trained_clusters, plan.control_clusters
+    noun, price = asked.cluster, costs.trained
+    if own:
+        count, more, mde = asked.least(lambda n: with_clusters(plan, n, 0), MOST_TIMES * own)
+        words = f"{_counted(count, 'more trained', noun)}"
+        yield asked.fix("more_trained", words, more, mde, _times(count, price), _each(price, "trained", noun, costs))
+    if not others:
+        return
+    count, more, mde = asked.least(lambda n: with_clusters(plan, 0, n), MOST_TIMES * others)
+    words = f"{_counted(count, 'more untrained', noun)}"
+    known = _each(costs.control, "untrained", noun, costs)
+    yield asked.fix("more_untrained", words, more, mde, _times(count, costs.control), known)
+    if own:
+        share = max(own, others)
 
-    def longer(count: int) -> Plan:
-        last = max(plan.followup)
-        return replace(plan, followup=(*plan.followup, *range(last + 1, last + 1 + count)))
+        def both(n: int) -> Plan:
+            return with_clusters(plan, -(-n * own // share), -(-n * others // share))
 
-    def earlier(count: int) -> Plan:
-        moved = tuple(
-            PlannedCohort(None if one.start is None else one.start + count, one.sizes) for one in plan.cohorts
+        _, more, mde = asked.least(both, MOST_TIMES * share)
+        a, b = more.trained_clusters - own, more.control_clusters - others
+        parts = (_times(a, price), _times(b, costs.control))
+        cost = None if None in parts else sum(one for one in parts if one is not None)
+        words = f"{_counted(a, 'more', noun)} trained and {b} more not"
+        said = f"{_each(price, 'trained', noun, costs)}; {known}"
+        yield asked.fix("more_of_both", words, more, mde, cost, said)
+
+
+def _waiting(asked: _Asked) -> Iterator[Fix]:
+    """Yield trained clusters that wait until after the follow-up, where more are trained than not."""
+    plan, noun = asked.plan, asked.cluster
+    most = (plan.trained_clusters - plan.control_clusters) // 2
+    if most < 1:
+        return
+    count, later, mde = asked.least(lambda n: with_waiting(plan, n), most)
+    words = f"{_counted(count, '', noun)} of the {plan.trained_clusters} to be trained wait until after the follow-up"
+    said = "they are trained later, for the same money"
+    yield asked.fix("waitlist", words, later, mde, 0.0, said)
+
+
+def _waves(asked: _Asked) -> Iterator[Fix]:
+    """Yield training for all in waves over the follow-up, the last of them right after it: a comparison until then."""
+    plan, costs = asked.plan, asked.costs
+    clusters = plan.trained_clusters + plan.control_clusters
+    first = min((one.start for one in plan.trained if one.start is not None), default=None)
+    if first is None or plan.method in BY_ADOPTION:
+        return
+    room = plan.span - max(first, 1)
+    best: tuple[int, Plan, Mde] | None = None
+    for waves in (3, 4, 6):
+        if clusters // waves < 2 or room < waves - 1:
+            continue
+        rolled = in_waves(plan, waves, max(first, 1))
+        mde = asked.mde(rolled)
+        if isfinite(mde.mde) and (best is None or mde.mde < best[2].mde):
+            best = (waves, rolled, mde)
+    if best is None:
+        return
+    waves, rolled, mde = best
+    more = rolled.trained_clusters - plan.trained_clusters + (clusters - rolled.trained_clusters)
+    words = (
+        f"all {clusters} {plural_of(asked.cluster)} in {waves} waves over the follow-up, the last of them after it, "
+        "analysed by staggered"
+    )
+    said = f"{more} more are trained in the end; {_each(costs.trained, 'trained', asked.cluster, costs)}"
+    yield asked.fix("rollout", words, rolled, mde, _times(more, costs.trained), said)
+
+
+def _adjusting(asked: _Asked, now: Mde, *, by_chance: bool) -> Iterator[Fix]:
+    """Yield what needs nobody more: regression on the KPI before, and on whatever else was known before."""
+    plan = asked.plan
+    if by_chance and plan.method == "did":
+        kept = {name: value for name, value in plan.options.items() if name in ("controls", "variance")}
+        adjusted = replace(plan, method="lagged", options=kept)
+        words = "adjust for the KPI before the training (method lagged) in place of taking it off"
+        yield asked.fix("adjust", words, adjusted, asked.mde(adjusted), 0.0, "the same data")
+    explained = 1.0 - (asked.target / now.mde) ** 2 if now.mde > 0 else nan
+    if 0 < explained <= MOST_EXPLAINED:
+        root = float(np.sqrt(1.0 - explained))
+        mde = replace(
+            now,
+            mde=now.mde * root,
+            std_error=now.std_error * root,
+            effects=now.effects * root,
+            caveats=(*now.caveats, f"as far as they explain {explained:.0%}"),
         )
-        return replace(
-            plan,
-            cohorts=moved,
-            baseline=(*range(count), *(place + count for place in plan.baseline)),
-            followup=tuple(place + count for place in plan.followup),
+        words = (
+            f"match, or adjust, on facts known before, if they explain at least {np.ceil(100 * explained):.0f}% of how "
+            f"{plural_of(asked.cluster)} differ in what is compared"
         )
-
-    limits = {"longer_followup": 2 * len(plan.followup), "longer_baseline": 2 * len(plan.baseline)}
-    for name, change, side in (("longer_followup", longer, "follow-up"), ("longer_baseline", earlier, "baseline")):
-        count, mde = _fewest(change, lambda made: _mde(made, noise_over(made.span), found), max(limits[name], 2), must)
-        price = prices.period if name == "longer_followup" else None
-        silent = (
-            "the design does not say what one more period costs"
-            if name == "longer_followup"
-            else "earlier records of the KPI, or a later launch"
-        )
-        cost, words = _sum([(price, silent, count)], prices.currency)
-        text = f"{count:,} more {prices.step}{'s' if count > 1 else ''} of {side}"
-        yield Fix(name, text, change(count), mde, mde.mde <= must, cost, words)
+        yield asked.fix("matching", words, plan, mde, None, "what is known of them already")
 
 
-def _other_plans(found: DesignPower, noise_over: NoiseOver, prices: Prices, must: float) -> Iterator[Fix]:
-    """Yield the same clusters and periods compared in another way: at equal baselines, or with a waiting list."""
-    plan = found.plan
-    noise = noise_over(plan.span)
-    if plan.method == "did" and plan.control_clusters:
-        made = replace(plan, method="lagged", options={})
-        mde = _mde(made, noise, found)
-        words = "compare at equal baselines of the KPI (method lagged)"
-        yield Fix("equal_baselines", words, made, mde, mde.mde <= must, 0.0, "no cost: the same data")
-    half = plan.trained_clusters // 2
-    if half and plan.trained_clusters > plan.control_clusters and plan.method not in BY_ADOPTION:
-        wait = min(half, (plan.trained_clusters - plan.control_clusters) // 2 or 1)
-        own = np.concatenate([one.sizes for one in plan.trained])
-        others = [one.sizes for one in plan.cohorts if one.start is None]
-        start = plan.trained[0].start
-        arms = (PlannedCohort(start, own[wait:]), PlannedCohort(None, np.concatenate([*others, own[:wait]])))
-        made = replace(plan, cohorts=arms)
-        mde = _mde(made, noise, found)
-        words = f"{wait:,} of the {plan.trained_clusters:,} to be trained wait until after the follow-up"
-        yield Fix("waitlist", words, made, mde, mde.mde <= must, 0.0, "no cost but the wait")
-
-
-def _fewest(change: Callable[[int], Plan], judge: Callable[[Plan], Mde], limit: int, must: float) -> tuple[int, Mde]:
-    """Return the smallest count whose plan sees enough, with its MDE; the limit where none does."""
-    low, high = 0, 1
-    mde = judge(change(high))
-    while not mde.mde <= must and high < limit:
-        low, high = high, min(2 * high, limit)
-        mde = judge(change(high))
-    if not mde.mde <= must:
-        return high, mde
-    while high - low > 1:
-        middle = (low + high) // 2
-        tried = judge(change(middle))
-        if tried.mde <= must:
-            high, mde = middle, tried
+def _periods(asked: _Asked, history: int) -> Iterator[Fix]:
+    """Yield longer windows: periods that the data hold before the baseline, a longer follow-up, a later launch."""
+    plan, noun = asked.plan, asked.period
+    if plan.method not in BY_ADOPTION and plan.baseline:
+        if history:
+            count, longer, mde = asked.least(lambda n: with_baseline(plan, n), min(history, MOST_PERIODS))
+            words = f"{_counted(count, 'more', noun)} of baseline, which the data hold"
+            yield asked.fix("longer_baseline", words, longer, mde, 0.0, "the same data")
         else:
-            low = middle
-    return high, mde
+            count, longer, mde = asked.least(lambda n: with_baseline(plan, n), MOST_PERIODS)
+            words = f"a launch {_counted(count, '', noun)} later, with as many more of baseline"
+            said = "what waiting costs is not declared"
+            yield asked.fix("later_launch", words, longer, mde, None, said)
+    price = asked.costs.period
+    count, longer, mde = asked.least(lambda n: with_followup(plan, n), MOST_PERIODS)
+    said = f"{price:,.10g} a {noun}" if price is not None else f"what a {noun} of follow-up costs is not declared"
+    words = f"{_counted(count, 'more', noun)} of follow-up"
+    yield asked.fix("longer_followup", words, longer, mde, _times(count, price), said)
 
 
-def _grown(plan: Plan, trained: int, control: int) -> Plan:
-    """Return the plan with so many more clusters of the mean size, spread evenly over the starts."""
-    starts = [place for place, one in enumerate(plan.cohorts) if one.start is not None]
-    added = dict(zip(starts, (len(part) for part in np.array_split(np.arange(trained), len(starts))), strict=True))
-    rest = [place for place, one in enumerate(plan.cohorts) if one.start is None]
-    cohorts = list(plan.cohorts)
-    if control and not rest:
-        cohorts.append(PlannedCohort(None, np.zeros(0)))
-        rest = [len(cohorts) - 1]
-    if control:
-        added[rest[0]] = control
-    mean = max(round(float(np.mean(np.concatenate([one.sizes for one in plan.cohorts])))), 1)
+def with_clusters(plan: Plan, trained: int, control: int) -> Plan:
+    """Return the plan with so many more clusters in each arm, of the mean size of the arm, spread over its waves."""
+    own = plan.trained
+    cohorts = []
+    place = 0
+    for one in plan.cohorts:
+        if one.start is None:
+            more = control
+            control = 0
+        else:
+            more = trained // len(own) + (place < trained % len(own))
+            place += 1
+        size = np.full(more, max(round(one.units / one.clusters), 1) if one.clusters else 1.0)
+        cohorts.append(PlannedCohort(one.start, np.concatenate([one.sizes, size])))
+    return replace(plan, cohorts=tuple(cohorts))
+
+
+def with_waiting(plan: Plan, count: int) -> Plan:
+    """Return the plan with so many of the clusters to be trained waiting until after the follow-up.
+
+    The last to start are the first to wait; a cluster of median size goes.
+    """
+    cohorts, waiting = list(plan.cohorts), []
+    order = sorted(range(len(cohorts)), key=lambda place: -(cohorts[place].start or 0))
+    for place in order:
+        one = cohorts[place]
+        if one.start is None or count == 0:
+            continue
+        gone = min(count, one.clusters)
+        middle = np.argsort(one.sizes, kind="stable")
+        first = (one.clusters - gone) // 2
+        taken = middle[first : first + gone]
+        waiting.append(one.sizes[taken])
+        cohorts[place] = PlannedCohort(one.start, np.delete(one.sizes, taken))
+        count -= gone
+    others = [one.sizes for one in cohorts if one.start is None]
+    left = [one for one in cohorts if one.start is not None and one.clusters]
+    return replace(plan, cohorts=(*left, PlannedCohort(None, np.concatenate([*others, *waiting]))))
+
+
+def in_waves(plan: Plan, waves: int, first: int) -> Plan:
+    """Return the plan with all clusters trained in evenly spaced waves from `first`, the last after the follow-up."""
+    sizes = np.sort(np.concatenate([one.sizes for one in plan.cohorts]))
+    starts = np.unique(np.round(np.linspace(first, plan.span, waves)).astype(int))
+    wave = np.arange(len(sizes)) % len(starts)
+    cohorts = [
+        PlannedCohort(None if start >= plan.span else int(start), sizes[wave == place])
+        for place, start in enumerate(starts)
+    ]
+    wait = {name: value for name, value in plan.options.items() if name in ("washout", "anticipation", "variance")}
+    return replace(plan, method="staggered", options=wait, cohorts=tuple(cohorts))
+
+
+def with_baseline(plan: Plan, count: int) -> Plan:
+    """Return the plan with so many more periods before its first; all others move up."""
     return replace(
         plan,
         cohorts=tuple(
-            PlannedCohort(one.start, np.concatenate([one.sizes, np.full(added.get(place, 0), float(mean))]))
-            for place, one in enumerate(cohorts)
+            PlannedCohort(None if one.start is None else one.start + count, one.sizes) for one in plan.cohorts
         ),
+        baseline=(*range(count), *(place + count for place in plan.baseline)),
+        followup=tuple(place + count for place in plan.followup),
+        labels=(),
     )
 
 
-def _mde(plan: Plan, noise: Noise, found: DesignPower) -> Mde:
-    return analytic_mde(plan, noise, level=found.analytic.level, power=found.analytic.power)
+def with_followup(plan: Plan, count: int) -> Plan:
+    """Return the plan with so many more periods after its last."""
+    last = max(plan.followup)
+    return replace(plan, followup=(*plan.followup, *range(last + 1, last + 1 + count)), labels=())
 
 
-def _price_of_trained(prices: Prices) -> tuple[float | None, str]:
-    if prices.trained is not None:
-        return prices.trained, ""
-    if prices.average is not None:
-        return prices.average, "at the ledger's average"
-    return None, "the design does not say what training one more costs"
+def plural_of(noun: str) -> str:
+    """Return the plural of what is assigned, in a design's word; clusters where it is more than a word.
+
+    Examples
+    --------
+    >>> plural_of("team"), plural_of("branch"), plural_of("factory"), plural_of("team (of a site)")
+    ('teams', 'branches', 'factories', 'clusters')
+    """
+    if not noun.isalpha():
+        return "clusters"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
-def _sum(parts: list[tuple[float | None, str, int]], currency: str) -> tuple[float | None, str]:
-    silent = [words for price, words, _ in parts if price is None]
-    if silent:
-        return None, "; ".join(silent)
-    total = sum(float(price or 0.0) * count for price, _, count in parts)
-    how = "".join(f", {words}" for _, words, _ in parts if words)
-    return total, f"{total:,.0f} {currency}{how}" if currency else f"{total:,.0f}{how}"
+def _counted(count: int, more: str, noun: str) -> str:
+    one = noun if noun.isalpha() else "cluster"
+    return " ".join(part for part in (f"{count:,}", more, one if count == 1 else plural_of(noun)) if part)
+
+
+def _times(count: int, price: float | None) -> float | None:
+    return None if price is None else count * price
+
+
+def _each(price: float | None, arm: str, noun: str, costs: Costs) -> str:
+    one = noun if noun.isalpha() else "cluster"
+    if price is None:
+        return f"what one more {arm} {one} costs is not declared"
+    said = f" ({costs.said})" if arm == "trained" and costs.said else ""
+    return f"{price:,.0f} a {arm} {one}{said}"

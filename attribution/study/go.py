@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, TypeAlias
 
+from attribution.checks.power import fix_words
+from attribution.core.finding import Finding
+from attribution.planning.records import DesignPower
 from attribution.study.review import StudyReview
 
 Decision: TypeAlias = Literal["go", "change", "no"]
@@ -20,9 +24,58 @@ class GoNoGo:
 
 
 def go_no_go(review: StudyReview) -> GoNoGo:
-    """Return whether to go, to change the design first, or not to start: by the gates that fail."""
+    """Return whether to go, to change the design first, or not to start: by what it could see, and the gates that fail.
+
+    No: it cannot pay even if it works, or cannot see what it must after any change that was tried. Change: a gate
+    fails, or before the launch nobody can say what the study could see. A gate that is waived does not fail.
+    """
     failed = review.gates_failed
-    if not failed:
+    unknown = () if review.stage == "followup" else tuple(one for one in review if _is(one, "power", "warn", review))
+    reasons = tuple(one.message for one in sorted(failed, key=_weight)) + tuple(one.message for one in unknown)
+    if not reasons:
         return GoNoGo("go", "Go: no gate fails.")
-    what = "1 gate fails" if len(failed) == 1 else f"{len(failed)} gates fail"
-    return GoNoGo("change", f"Change the design first: {what}.", tuple(finding.message for finding in failed))
+    if review.stage == "followup":
+        return GoNoGo("change", f"Change: {_gates(len(failed))}, so that the claim does not stand.", reasons)
+    for one in failed:
+        if _rule(one) == "pays":
+            return GoNoGo("no", "No: it cannot pay even if it works.", reasons)
+    mended = []
+    for one in failed:
+        if _rule(one) == "power":
+            found = _power_of(one, review)
+            enough = [] if found is None else [fix for fix in found.fixes if fix.enough]
+            if found is None or not enough:
+                return GoNoGo("no", "No: it cannot see what it must, and no change that was tried is enough.", reasons)
+            mended.append(fix_words(enough[0], found))
+    if mended:
+        return GoNoGo("change", f"Change the design first: {'; and '.join(mended)} would be enough.", reasons)
+    if not failed:
+        return GoNoGo("change", "Change the design first: nobody can say yet what it could see.", reasons)
+    return GoNoGo("change", f"Change the design first: {_gates(len(failed))}.", reasons)
+
+
+def _rule(finding: Finding) -> str:
+    return finding.id.partition("[")[0]
+
+
+def _is(finding: Finding, rule: str, status: str, review: StudyReview) -> bool:
+    """Say whether a finding is of a rule and status, of an analysis whose power is not known."""
+    found = _power_of(finding, review)
+    return (_rule(finding), finding.status) == (rule, status) and (found is None or not isfinite(found.best.mde))
+
+
+def _weight(finding: Finding) -> int:
+    order = ("pays", "power", "effect_declared")
+    return order.index(_rule(finding)) if _rule(finding) in order else len(order)
+
+
+def _power_of(finding: Finding, review: StudyReview) -> DesignPower | None:
+    """Return the power of the analysis that a finding is of: the one in its id, or the only one."""
+    _, _, named = finding.id.partition("[")
+    if named:
+        return review.powers.get(named.removesuffix("]"))
+    return next(iter(review.powers.values()), None)
+
+
+def _gates(count: int) -> str:
+    return "1 gate fails" if count == 1 else f"{count} gates fail"

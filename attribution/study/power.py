@@ -23,6 +23,7 @@ from attribution.planning.skeleton import apply_method
 from attribution.study.ledger import ledger_of
 from attribution.study.link import Linked
 from attribution.study.planned import Planned, planned
+from attribution.study.sources import Source
 
 NO_NOISE = (
     "nothing says how much the KPI varies: add sd, icc and autocorrelation to [power], or the data of the periods "
@@ -48,23 +49,26 @@ class _Money:
 def powers_of(
     design: StudyDesign,
     linked: Linked | None,
+    source: Source | None = None,
     *,
     replications: int = 0,
+    fixes: bool = False,
     seed: int | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Mapping[str, DesignPower]:
     """Return what each primary analysis could see, by its id; without data (`linked` None) from [power] alone.
 
-    With `replications` the MDE is found by simulation as well, with the very estimator and variance of the analysis.
-    What is not known is said: an MDE that is NaN has its reason.
+    `source` is what was read: there stand planned starts that are later than the data. With `replications` the MDE is
+    found by simulation as well, with the very estimator and variance of the analysis; with `fixes` the changes are
+    tried that would mend too little power. What is not known is said: an MDE that is NaN has its reason.
     """
     seed = design.inference.seed if seed is None else seed
     found = {}
     for analysis in design.analysis:
         if analysis.role == "primary":
-            own = _Asked(design, analysis, linked)
-            found[analysis.id] = own.power(replications, seed, workers, progress)
+            own = _Asked(design, analysis, linked, source)
+            found[analysis.id] = own.power(replications, seed, workers, progress, fixes=fixes)
     return found
 
 
@@ -75,11 +79,14 @@ class _Asked:
     design: StudyDesign
     analysis: Analysis
     linked: Linked | None
+    source: Source | None
 
-    def power(self, replications: int, seed: int, workers: int, progress: Progress | None) -> DesignPower:
+    def power(
+        self, replications: int, seed: int, workers: int, progress: Progress | None, *, fixes: bool
+    ) -> DesignPower:
         """Return what the analysis could see."""
         design, kpi = self.design, self._kpi()
-        who = planned(design, self.analysis, self.linked)
+        who = planned(design, self.analysis, self.linked, self.source)
         level, share = design.inference.level, design.power.power
         noise_at = self._noise_at(who)
         noise, reason = self._noise(noise_at, who)
@@ -109,7 +116,7 @@ class _Asked:
         mde, must_see = found.best.mde, found.must_see
         if money is not None and isfinite(mde):
             found = replace(found, benefit_at_mde=worth(money.benefits, mde))
-        if must_see is None or not isfinite(analytic.mde) or not isfinite(mde) or mde <= must_see:
+        if not fixes or must_see is None or not isfinite(analytic.mde) or not isfinite(mde) or mde <= must_see:
             return found
         # By formula: what the simulated test needs more than the formula says, it needs of every change as well.
         target = must_see * analytic.mde / mde
@@ -194,7 +201,10 @@ class _Asked:
         """Return what the plan is worth, as the run will price it; None where there is no money, or nobody planned."""
         design, plan, ledger = self.design, who.plan, ledger_of(self.design)
         valued = [one for one in design.valuation if one.kpi == kpi.id]
-        priced = self.analysis.options.get("estimand", PRICED[0]) in PRICED and plan.method not in ("prepost", "twfe")
+        cohorts = {one.id: one.options for one in design.cohort}
+        stated = {**cohorts.get(self.analysis.cohort or "", {}), **self.analysis.options}
+        one_date = plan.method != "twfe" or len(plan.trained) == 1
+        priced = stated.get("estimand", PRICED[0]) in PRICED and plan.method != "prepost" and one_date
         if ledger is None or design.finance is None or not valued or not priced or not plan.trained:
             return None
         value = valued[0].value_per_unit or valued[0].value_of_untrained_level or 0.0
@@ -229,5 +239,4 @@ class _Asked:
             period=design.timing.period,
             history=who.places.first if self.linked is not None else 0,
             by_chance=design.assignment.mechanism in RANDOM,
-            begun=self.linked is not None and not self.linked.not_begun,
         )

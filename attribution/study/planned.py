@@ -1,0 +1,243 @@
+"""The plan of an analysis: who is to be compared when, from the data as far as they know, else from [power]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.core.panel import NEVER, Panel
+from attribution.design.cohorts import NO_COHORT
+from attribution.design.schema import Analysis, StudyDesign
+from attribution.diagnostics.baseline import ROLLOUTS
+from attribution.planning.records import Plan, PlannedCohort
+from attribution.registry import ESTIMATORS, load, options
+from attribution.study.link import Linked
+from attribution.study.places import Places, places_of
+from attribution.study.sources import Source
+
+Mask = NDArray[np.bool_]
+Codes = NDArray[np.int64]
+
+MISSING = (
+    "nothing says who is to be trained: add trained_clusters and control_clusters to [power], or the arms to the "
+    "column of the training in the data"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """The plan of one analysis and where its periods are; `reason` says what is missing where there are no cohorts."""
+
+    plan: Plan
+    places: Places
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def planned(design: StudyDesign, analysis: Analysis, linked: Linked | None, source: Source | None = None) -> Planned:
+    """Return the plan of an analysis, with the arms of the data where these know them, else with those of [power].
+
+    Clusters of the data count those of their units that an analysis can use as far as is known: with a KPI before
+    the training and, once a follow-up is there, after it. A part of a cluster that starts at another time, or not at
+    all, counts as a cluster of its own.
+    """
+    baseline, followup = windows_of(analysis, design)
+    panel = None if linked is None else linked.panels[analysis.kpi]
+    places = places_of(design, baseline, followup, None if panel is None else panel.periods)
+    plan = Plan(
+        method=analysis.method,
+        options=_options(design, analysis),
+        cohorts=(),
+        baseline=places.baseline,
+        followup=places.followup,
+        labels=places.labels,
+    )
+    if panel is not None and linked is not None:
+        found = _from_data(plan, places, panel, analysis, linked, _written(design, panel, source, places))
+        if found is not None:
+            return found
+    return _from_design(plan, places, design)
+
+
+def windows_of(analysis: Analysis, design: StudyDesign) -> tuple[list[Any], list[Any]]:
+    """Return the labels of both windows of an analysis: its own where it states them, a list of windows as one."""
+    stated = analysis.options
+    baseline = list(stated.get("baseline") or design.timing.baseline)
+    followup: list[Any] = []
+    for one in stated.get("followup") or design.timing.followup:
+        followup.extend(one if isinstance(one, (list, tuple)) else [one])
+    return baseline, followup
+
+
+def _options(design: StudyDesign, analysis: Analysis) -> Mapping[str, Any]:
+    known = {option.name for option in options(load(ESTIMATORS, analysis.method, kind="method"))}
+    timing, found = design.timing, dict(analysis.options)
+    for name, value in (("washout", timing.washout), ("anticipation", timing.anticipation)):
+        if name in known:
+            found.setdefault(name, value)
+    found.setdefault("variance", design.inference.variance)
+    if analysis.cohort not in (None, NO_COHORT):
+        found["cohort"] = analysis.cohort
+    return found
+
+
+def _from_design(plan: Plan, places: Places, design: StudyDesign) -> Planned:
+    power = design.power
+    if power.trained_clusters is None:
+        return Planned(plan, places, reason=MISSING)
+    waves = places.waves or (places.launch,)
+    late = [wave for wave in waves if wave > places.last]
+    notes = []
+    if power.cluster_size is None and design.columns.cluster not in (None, design.columns.unit):
+        notes.append("the size of a cluster is not stated: 1 unit in each is taken, which sees the least")
+    if late:
+        notes.append(f"{len(late)} of {len(waves)} waves start after the follow-up: theirs count as not trained")
+    size = power.cluster_size or 1.0
+    starts = _spread(power.trained_clusters, waves)
+    starts[starts > places.last] = NEVER
+    starts = np.concatenate([starts, np.full(0 if plan.method == "prepost" else power.control_clusters or 0, NEVER)])
+    source = "[power]" + (f": {power.source}" if power.source else "")
+    return Planned(
+        replace(plan, cohorts=_grouped(starts, np.full(len(starts), size)), source=source), places, (*notes,)
+    )
+
+
+def _spread(count: int, waves: Sequence[int]) -> Codes:
+    """Return the start of each of `count` clusters, spread evenly over waves, the first ones first."""
+    return np.asarray(waves, dtype=np.int64)[np.arange(count) * len(waves) // max(count, 1)]
+
+
+def _grouped(starts: Codes, sizes: NDArray[np.float64]) -> tuple[PlannedCohort, ...]:
+    """Return one cohort for each start, in order, those who are not trained last."""
+    return tuple(
+        PlannedCohort(None if code == NEVER else int(code), sizes[starts == code]) for code in np.unique(starts)
+    )
+
+
+def _written(design: StudyDesign, panel: Panel, source: Source | None, places: Places) -> Codes | None:
+    """Return the place of each unit's start as its column writes it, after the data as well; None where it does not."""
+    columns = design.columns
+    late = panel.units.adopted == len(panel.periods)
+    if source is None or columns.adopted is None or columns.unit is None or panel.kind != "panel" or not late.any():
+        return None
+    names = source.frame.groupby(columns.unit, sort=False)[columns.adopted].first().reindex(panel.units.label)
+    found = np.full(len(late), NEVER, dtype=np.int64)
+    for unit in np.flatnonzero(late & names.notna().to_numpy()):
+        found[unit] = places.of(names.iloc[unit])
+    return found
+
+
+def _from_data(
+    plan: Plan, places: Places, panel: Panel, analysis: Analysis, linked: Linked, written: Codes | None
+) -> Planned | None:
+    """Return the plan with the arms that the data know; None where they know no trained, or nobody to compare with."""
+    units, notes = panel.units, []
+    start = np.where(units.adopted == NEVER, NEVER, units.adopted.astype(np.int64) - places.first)
+    offered = units.assigned
+    # By assignment whoever was trained, and where nobody is yet, by assignment as well.
+    if offered is not None and (plan.options.get("as_assigned") or (start == NEVER).all()):
+        inside = (start > max(places.baseline)) & (start <= places.last)
+        start = np.where(offered == 1, np.where(inside, start, places.launch), NEVER)
+        if plan.options.get("as_assigned"):
+            notes.append("arms are as assigned: who is offered the training and does not take it is not counted")
+    else:
+        start, said = _of_the_future(start, places, units.cluster, written)
+        notes.extend(said)
+    taken = _usable(panel, plan, places, linked) & _compared(start, plan, places)
+    if analysis.id in linked.cohorts:
+        taken &= linked.cohorts[analysis.id].weights > 0
+    start = np.where(start > places.last, NEVER, start)
+    arms = np.unique(start[taken])
+    if not (arms != NEVER).any() or (len(arms) < 2 and plan.method != "prepost"):
+        return None
+    gone = int((~taken).sum())
+    if gone and panel.kind == "panel":
+        of_what = f"{gone:,} of {len(units):,} {panel.columns.unit or 'unit'}"
+        notes.append(f"{of_what} are not counted: without a KPI to compare, or in neither arm of this analysis")
+    cells, sizes, mixed = _clusters(panel, start, taken, places)
+    if mixed:
+        notes.append(
+            f"{mixed:,} clusters hold units of several starts or of both arms: each part counts as a cluster of its own"
+        )
+    weight = units.weight[taken]
+    if len(weight) and not np.allclose(weight, weight[0]):
+        notes.append("the weights of the units are not counted")
+    cohorts = _grouped(cells, sizes)
+    column = panel.columns.adopted or panel.columns.trained or panel.columns.assigned
+    return Planned(replace(plan, cohorts=cohorts, source=f"the data, column {column}"), places, tuple(notes))
+
+
+def _of_the_future(
+    start: Codes, places: Places, cluster: NDArray[np.int32], written: Codes | None
+) -> tuple[Codes, list[str]]:
+    """Return when those start who do so after the last period of the data: as written, else in planned waves."""
+    later = start == places.known
+    if not later.any() or places.known > places.last:
+        return start, []
+    if written is not None and (written[later] != NEVER).all():
+        return np.where(later, np.maximum(written, places.known), start), []
+    waves = [wave for wave in places.waves if wave >= places.known] or [max(places.launch, places.known)]
+    names, place = np.unique(cluster[later], return_inverse=True)
+    start = start.copy()
+    start[later] = _spread(len(names), waves)[place]
+    if len(waves) == 1:
+        return start, []
+    return start, [f"the data do not say which wave is whose: {len(names):,} clusters are spread over {len(waves)}"]
+
+
+def _compared(start: Codes, plan: Plan, places: Places) -> Mask:
+    """Say whose start puts them into one of the arms of the analysis, as the estimators split them."""
+    never, last = start == NEVER, places.last
+    ahead, wait = int(plan.options.get("anticipation", 0)), int(plan.options.get("washout", 0))
+    only_never = plan.options.get("controls", "never" if plan.method == "event_study" else "not_yet") == "never"
+    later = (start > last) & ~never
+    control = never | (later & (start > last + ahead) & (not only_never))
+    if plan.method in ROLLOUTS:
+        # Who is trained too late to count stands for those not yet trained.
+        trained = (start > 0) & (start <= last)
+        return np.asarray(trained | control)
+    trained = (start > max(places.baseline) + ahead) & (start <= last)
+    if wait:
+        trained &= start + wait <= min(places.followup)
+    return np.asarray(trained | (control & (plan.method != "prepost")))
+
+
+def _usable(panel: Panel, plan: Plan, places: Places, linked: Linked) -> Mask:
+    """Say which units have a KPI value where the analysis needs one, as far as the data go."""
+    rows, count = panel.observations, len(panel.units)
+    valued = ~np.isnan(rows.outcome)
+    place = rows.period.astype(np.int64) - places.first
+    if plan.method in ROLLOUTS:
+        before = (place >= 0) & (place < panel.units.adopted[rows.unit].astype(np.int64) - places.first)
+        after = place >= 0
+    else:
+        before = np.isin(place, places.baseline)
+        after = np.isin(place, places.followup) & (not linked.not_begun)
+    has = [np.bincount(rows.unit[valued & part], minlength=count) > 0 for part in (before, after)]
+    if panel.kind == "repeated_cross_sections":
+        return np.asarray(has[0] | has[1])
+    return np.asarray(has[0] & has[1]) if after.any() else has[0]
+
+
+def _clusters(panel: Panel, start: Codes, taken: Mask, places: Places) -> tuple[Codes, NDArray[np.float64], int]:
+    """Return start and size of each cluster, or of each part of one, and how many are in parts.
+
+    Where other people are seen in every period, the size is the mean of a period.
+    """
+    cluster = panel.units.cluster[taken].astype(np.int64)
+    kinds, code = np.unique(start[taken], return_inverse=True)
+    cells, cell = np.unique(cluster * len(kinds) + code, return_inverse=True)
+    sizes = np.bincount(cell).astype(float)
+    if panel.kind == "repeated_cross_sections":
+        seen = np.full(len(panel.units), -1, dtype=np.int64)
+        seen[taken] = cell
+        rows = panel.observations
+        own = seen[rows.unit] >= 0
+        pairs = np.unique(seen[rows.unit[own]] * len(panel.periods) + rows.period[own])
+        sizes = np.maximum(sizes / np.bincount(pairs // len(panel.periods), minlength=len(cells)), 1.0)
+    parts = np.bincount(np.unique(cells // len(kinds), return_inverse=True)[1])
+    return kinds[cells % len(kinds)], sizes, int((parts > 1).sum())
