@@ -202,6 +202,12 @@ def _mean_variance(sizes: Floats, path: Floats, noise: Noise) -> float:
 def _caveats(plan: Plan, weights: PathWeights) -> tuple[str, ...]:
     """Return where the number is not to be trusted, the gravest first."""
     found = []
+    small, waves = _small_waves(plan, weights)
+    if small:
+        found.append(
+            f"{small} of {waves} waves have fewer than {TOO_FEW} clusters: the formula is optimistic, what it calls a "
+            "power of 80% can be 70%; believe the simulation"
+        )
     used = weights.stratum >= 0
     for name, trained in (("trained", True), ("not trained", False)):
         parts = zip(plan.cohorts, used, strict=True)
@@ -224,6 +230,20 @@ def _caveats(plan: Plan, weights: PathWeights) -> tuple[str, ...]:
     if variance != "default":
         found.append(f"the design names the variance {variance}; this is the MDE of the default one")
     return tuple(found)
+
+
+def _small_waves(plan: Plan, weights: PathWeights) -> tuple[int, int]:
+    """Return how many waves that are a stratum of their own have too few clusters, and how many waves there are.
+
+    The jackknife of such a wave finds too little variance, and of few degrees of freedom: tests/calibration/POWER.md.
+    """
+    if plan.method not in BY_ADOPTION:
+        return 0, 0
+    trained = np.array([one.clusters if one.start is not None else 0 for one in plan.cohorts])
+    used = weights.stratum >= 0
+    counts = np.bincount(weights.stratum[used], weights=trained[used])
+    waves = counts[counts > 0]
+    return (int((waves < TOO_FEW).sum()), len(waves)) if len(waves) > 1 else (0, len(waves))
 
 
 def require_shares(**given: float) -> None:

@@ -19,78 +19,39 @@ from pathlib import Path
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
+from power_cells import (
+    AFTER,
+    BEFORE,
+    CHECKED,
+    EXACT,
+    SEED,
+    UNEQUAL,
+    UNITS,
+    Cell,
+    Floats,
+    Starts,
+    fast_draws,
+    furthest,
+)
 from scipy.special import stdtrit
 from threadpoolctl import threadpool_limits
 
 from attribution.core.panel import NEVER, Panel
-from attribution.numerics.variance import JACKKNIFE_LIMIT, welch_df
 from attribution.planning.history import declared_noise, noise_of
 from attribution.planning.mde import analytic_mde
-from attribution.planning.records import Mde, Noise, Plan, PlannedCohort
+from attribution.planning.records import Mde
 from attribution.planning.simulated import Draws, drawn, path_model, simulated_mde
-from attribution.planning.skeleton import BY_ADOPTION, apply_method, code_of, path_weights, plain_panel, without_one
+from attribution.planning.skeleton import apply_method, plain_panel
 
-Floats = NDArray[np.float64]
-
-SEED = 20261125
-REPLICATIONS, BATCH = 10_000, 1_000
-UNITS = 12
-UNEQUAL = (4.0, 8.0, 12.0, 24.0)
-BEFORE, AFTER = (0, 1, 2, 3), (4, 5, 6, 7)
-SPAN = 8
+REPLICATIONS = 10_000
 LOW, HIGH = 0.77, 0.83
 """Between which the realised power of a nominal 80% must lie where the formula applies."""
 
-CHECKED, EXACT = 20, 1e-10
 HISTORIES, HISTORY = 200, 24
 """Histories from which the noise is estimated, and the periods of each."""
 
 BY_ESTIMATOR = 5_000
 """Replications of cells without a fast equivalent, each by the estimator itself."""
-
-Starts = tuple[tuple[int | None, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One row: a method, the clusters of each start (None: not trained), and how the KPI varies."""
-
-    method: str
-    starts: Starts
-    icc: float
-    keeps: float
-    unequal: bool = False
-    outcome: str = ""
-
-    @property
-    def plan(self) -> Plan:
-        """The plan of the cell."""
-        cohorts = tuple(PlannedCohort(start, self._sizes(count)) for start, count in self.starts)
-        return Plan(self.method, {"outcome": self.outcome} if self.outcome else {}, cohorts, BEFORE, AFTER)
-
-    @property
-    def noise(self) -> Noise:
-        """The true covariance of the KPI."""
-        return declared_noise(sd=1.0, icc=self.icc, autocorrelation=self.keeps, span=SPAN)
-
-    @property
-    def clusters(self) -> str:
-        """The clusters in words, those that are not trained last."""
-        return " + ".join(str(count) for _, count in self.starts) + (" unequal" if self.unequal else "")
-
-    @property
-    def name(self) -> str:
-        """The method, with what the outcome is where that is not the plain one."""
-        return f"{self.method}, {self.outcome}" if self.outcome else self.method
-
-    def _sizes(self, count: int) -> Floats:
-        return np.resize(UNEQUAL, count) if self.unequal else np.full(count, float(UNITS))
-
-    def rng(self, purpose: int) -> np.random.Generator:
-        """Return the generator of the cell for one purpose, whatever other cells there are."""
-        key = [ord(letter) for letter in f"{self.name} {self.clusters} {self.icc:g} {self.keeps:g}"]
-        return np.random.default_rng([SEED, purpose, *key])
 
 
 def two_arms(trained: int, control: int) -> Starts:
@@ -113,22 +74,29 @@ GRID = tuple(
     for starts, (icc, keeps) in product(plans, VARIES)
 )
 UNEVEN = tuple(
-    Cell(method, starts, icc, keeps, unequal)
-    for (method, starts, unequal), (icc, keeps) in product(
+    Cell(method, starts, icc, keeps, unequal, after=after)
+    for (method, starts, unequal, after), (icc, keeps) in product(
         [
-            ("did", two_arms(10, 90), False),
-            ("did", two_arms(90, 10), False),
-            ("did", two_arms(5, 95), False),
-            ("did", two_arms(10, 10), True),
-            ("did", two_arms(25, 25), True),
-            ("did", two_arms(10, 90), True),
-            ("did", two_arms(10, 190), True),
-            ("staggered", waves(4, 88), False),
-            ("staggered", waves(2, 10, 4), False),
-            ("staggered", waves(3, 12, 4), False),
-            ("staggered", waves(4, 8), True),
-            ("staggered", waves(10, 20), True),
-            ("staggered", waves(4, 88), True),
+            ("did", two_arms(3, 3), False, 4),
+            ("did", two_arms(7, 7), False, 4),
+            ("did", two_arms(5, 95), False, 4),
+            ("did", two_arms(10, 90), False, 4),
+            ("did", two_arms(90, 10), False, 4),
+            ("did", two_arms(10, 10), True, 4),
+            ("did", two_arms(25, 25), True, 4),
+            ("did", two_arms(10, 90), True, 4),
+            ("did", two_arms(10, 190), True, 4),
+            ("staggered", waves(2, 10, 4), False, 4),
+            ("staggered", waves(3, 12, 4), False, 4),
+            ("staggered", waves(4, 16, 4), False, 4),
+            ("staggered", waves(4, 88), False, 4),
+            ("staggered", waves(5, 15, 4), False, 4),
+            ("staggered", waves(5, 85), False, 4),
+            ("staggered", waves(5, 20, 8), False, 8),
+            ("staggered", waves(1, 10, 10), False, 10),
+            ("staggered", waves(4, 8), True, 4),
+            ("staggered", waves(5, 15, 4), True, 4),
+            ("staggered", waves(10, 20), True, 4),
         ],
         ((0.0, 0.0), (0.1, 0.4), (0.3, 0.8)),
     )
@@ -157,119 +125,6 @@ SIMULATED = (
     Cell("staggered", waves(4, 8), 0.1, 0.4),
     Cell("staggered", waves(10, 20), 0.3, 0.8),
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FastTest:
-    """The estimator and its default variance on cluster means, for many replications at once.
-
-    `weights[n_cohorts, span]` are the estimator's; `left` holds, for each kind of cluster (its cohort and size), the
-    weights when one of them is gone.
-    """
-
-    plan: Plan
-    weights: Floats
-    stratum: NDArray[np.int64]
-    cohort: NDArray[np.int64]
-    size: Floats
-    left: dict[tuple[int, float], Floats]
-
-    def __call__(self, means: Floats) -> Draws:
-        """Return the test on each of `means[n, n_clusters, span]`."""
-        cohorts = range(len(self.plan.cohorts))
-        units = np.array([one.units for one in self.plan.cohorts])
-        share = self.size / units[self.cohort]
-        of_cohort = np.stack(
-            [np.einsum("rgt,g->rt", means[:, self.cohort == c], share[self.cohort == c]) for c in cohorts], axis=1
-        )
-        effect = np.einsum("rct,ct->r", of_cohort, self.weights)
-        moved = np.empty(means.shape[:2])
-        for (cohort, size), left in self.left.items():
-            own = np.flatnonzero((self.cohort == cohort) & (self.size == size))
-            # The mean of its cohort without the cluster: what leaves the cohort with the mean is away from it.
-            away = of_cohort[:, None, cohort] - means[:, own]
-            shift = np.einsum("rct,ct->r", of_cohort, left - self.weights)
-            moved[:, own] = shift[:, None] + away @ left[cohort] * size / (units[cohort] - size)
-        strata = np.unique(self.stratum)
-        layers, df = np.empty((len(means), len(strata))), np.empty(len(strata))
-        for place, one in enumerate(strata):
-            members = self.stratum[self.cohort] == one
-            count, sizes = int(members.sum()), self.size[members]
-            df[place] = max(float(sizes.sum() ** 2 / np.sum(sizes**2)) - 1.0, 1.0)
-            deviations = moved[:, members]
-            if count <= JACKKNIFE_LIMIT:
-                layers[:, place] = (count - 1) / count * np.sum(deviations**2, axis=1)
-            else:
-                # Of a mean the influence is the jackknife's deviation without what leaving out makes of the others.
-                share_of = sizes / sizes.sum()
-                layers[:, place] = count / (count - 1) * np.sum((deviations * (1.0 - share_of)) ** 2, axis=1)
-        return Draws(effect, np.sqrt(layers.sum(axis=1)), welch_df(layers, df))
-
-
-def fast_test(plan: Plan) -> FastTest:
-    """Return the fast equivalent of a plan's estimator: of `did`, or of a rollout whose strata are its cohorts."""
-    weights = path_weights(plan)
-    left = {}
-    for cohort, one in enumerate(plan.cohorts):
-        for size in np.unique(one.sizes):
-            gone = without_one(plan, cohort, float(size)) if plan.method in BY_ADOPTION else weights.weights
-            left[cohort, float(size)] = gone
-    return FastTest(
-        plan=plan,
-        weights=weights.weights,
-        stratum=weights.stratum,
-        cohort=np.repeat(np.arange(len(plan.cohorts)), [one.clusters for one in plan.cohorts]),
-        size=np.concatenate([one.sizes for one in plan.cohorts]),
-        left=left,
-    )
-
-
-def draw_means(cell: Cell, rng: np.random.Generator, count: int) -> Floats:
-    """Return Gaussian paths `[count, n_clusters, span]` of cluster means, without effect."""
-    noise, size = cell.noise, np.concatenate([one.sizes for one in cell.plan.cohorts])
-    means = rng.standard_normal((count, len(size), SPAN))
-    for one in np.unique(size):
-        own = size == one
-        means[:, own] = means[:, own] @ np.linalg.cholesky(noise.of_mean(float(one))).T
-    return means
-
-
-def with_effect(plan: Plan, means: Floats, effect: float) -> Floats:
-    """Return the paths with the effect from each cluster's start on."""
-    start = np.concatenate([np.full(one.clusters, code_of(one), dtype=np.int64) for one in plan.cohorts])
-    return means + effect * (np.arange(SPAN) >= start[:, None])
-
-
-def on_units(cell: Cell, means: Floats, rng: np.random.Generator) -> Panel:
-    """Return a panel of units whose clusters have these means."""
-    model = path_model(cell.plan, cell.noise)
-    panel, cluster = model.panel, model.panel.units.cluster
-    away = rng.standard_normal((len(cluster), SPAN)) @ model.within.T
-    sums = np.stack([np.bincount(cluster, weights=column) for column in away.T], axis=1)
-    value = means[cluster] + away - (sums / model.sizes[:, None])[cluster]
-    return replace(panel, observations=replace(panel.observations, outcome=value.ravel()))
-
-
-def furthest(cell: Cell, checked: int = CHECKED) -> float:
-    """Return how far the fast test is from the estimator on units, at most, in effect, standard error and df."""
-    plan, rng = cell.plan, cell.rng(1)
-    means = with_effect(plan, draw_means(cell, rng, checked), 0.7)
-    fast = fast_test(plan)(means)
-    worst = 0.0
-    for number in range(checked):
-        made = apply_method(plan, on_units(cell, means[number], rng))
-        test = made.contrast({made.main: 1.0})
-        mine = np.array([fast.effect[number], fast.std_error[number], fast.df[number]])
-        own = np.array([test.value, test.std_error, test.df])
-        worst = max(worst, float(np.max(np.abs(mine - own) / np.maximum(np.abs(own), 1.0))))
-    return worst
-
-
-def fast_draws(cell: Cell, replications: int) -> Draws:
-    """Return the test on histories without effect; a common effect moves the estimate and nothing else."""
-    test, rng = fast_test(cell.plan), cell.rng(2)
-    parts = [test(draw_means(cell, rng, min(BATCH, replications - done))) for done in range(0, replications, BATCH)]
-    return Draws(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("effect", "std_error", "df")))
 
 
 def estimator_draws(cell: Cell, replications: int) -> Draws:
@@ -306,7 +161,7 @@ class Row:
     def verdict(self) -> str:
         """The last column of the table."""
         if not self.applies:
-            return "said not to apply"
+            return "warned"
         return "applies" if LOW <= self.power <= HIGH else "**FAIL**"
 
 
@@ -341,7 +196,7 @@ def declared_roots(cell: Cell) -> tuple[Floats, Floats]:
 def estimated(cell: Cell, replications: int, histories: int = HISTORIES) -> Floats:
     """Return the realised power at the MDE of the noise that each of many histories shows, `[histories]`."""
     draws, rng = fast_draws(cell, replications), cell.rng(4)
-    found = [analytic_mde(cell.plan, noise_of(history(cell, rng), span=SPAN)).mde for _ in range(histories)]
+    found = [analytic_mde(cell.plan, noise_of(history(cell, rng), span=cell.span)).mde for _ in range(histories)]
     return np.array([rejected(draws, mde) for mde in found])
 
 
@@ -360,13 +215,15 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
+def kinds() -> list[Cell]:
+    """Return one cell of every kind of plan that has a fast test: method, clusters, sizes."""
+    found = {(cell.method, cell.starts, cell.unequal): cell for cell in (*GRID, *UNEVEN)}
+    return [replace(cell, icc=0.1, keeps=0.4) for cell in found.values()]
+
+
 def page(replications: int) -> tuple[str, bool]:
     """Return the page of results, and whether every row that applies is within its bounds."""
-    kinds = {(cell.method, cell.starts, cell.unequal): cell for cell in (*GRID, *UNEVEN)}
-    worst = 0.0
-    for cell in kinds.values():
-        # The influence of a stratum of more than 100 clusters, and the jackknife of the others, alike.
-        worst = max(worst, furthest(replace(cell, icc=0.1, keeps=0.4)))
+    worst = max(furthest(cell) for cell in kinds())
     if not worst < EXACT:
         raise AssertionError(f"the fast test is {worst:.2g} from the estimator")
     parts = {
@@ -383,11 +240,13 @@ def page(replications: int) -> tuple[str, bool]:
         f"{platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}). Nominal power 80%, tests at",
         f"5%; one Monte Carlo error of a power is {error:.1%}, of a size {np.sqrt(0.05 * 0.95 / replications):.1%}.",
         f"A row that the formula has no reservation about must lie within {LOW:.0%} to {HIGH:.0%}; where it has one",
-        "(`Mde.caveats`), the row says so. Clusters by start: the waves from the launch on, one a period, and last those",
-        f"that are not trained. {UNITS} units in a cluster ({', '.join(f'{one:g}' for one in UNEQUAL)} in turn where",
-        "unequal), 4 periods before and 4 after the launch, unit SD 1, AR(1) paths of clusters and of units around them.",
-        f"On {CHECKED} replications of each of the {len(kinds)} kinds of plan the fast test is that of the estimator, on",
-        f"units, to {worst:.0e} (effect, standard error, degrees of freedom).",
+        '(`Mde.caveats`), the row says "warned". Clusters by start: the waves from the launch on, one a period,',
+        f"and last those that are not trained. {UNITS} units in a cluster",
+        f"({', '.join(f'{one:g}' for one in UNEQUAL)} in turn where unequal), "
+        f"{BEFORE} periods before and {AFTER} after",
+        "the launch (as many as waves where those are more), unit SD 1, AR(1) paths of clusters and of units around",
+        f"them. On {CHECKED} replications of each of the {len(kinds())} kinds of plan the fast test is that of the",
+        f"estimator, on units, to {worst:.0e} (effect, standard error, degrees of freedom).",
     ]
     for title, part in parts.items():
         lines += ["", f"## {title}", "", *table(part)]

@@ -62,6 +62,13 @@ def test_where_the_number_is_not_to_be_trusted_is_said() -> None:
     few = caveats(plan_of("did", (equal(4, 4), equal(None, 9))))
     assert "trained: 4 clusters, fewer than 5" in few
     assert "not trained: 9 clusters, fewer than 10" in few
+    small = (equal(4, 4), equal(5, 12), equal(6, 3), equal(None, 20))
+    assert caveats(plan_of("staggered", small)).startswith("2 of 3 waves have fewer than 5 clusters")
+    assert caveats(plan_of("did", small)) == ""
+    # Waves of a single cluster are one stratum together, and so is all that is trained in one go.
+    singles = (*(equal(4 + wave % 4, 1) for wave in range(4)), equal(None, 20))
+    assert "waves" not in caveats(plan_of("staggered", singles))
+    assert "waves" not in caveats(plan_of("staggered", (equal(4, 4), equal(None, 20))))
     assert "covariates" in caveats(plan_of("did", covariates=["tenure"]))
     assert "cohort" in caveats(plan_of("did", cohort="matched"))
     assert "CR1" in caveats(plan_of("did", variance="CR1"))
