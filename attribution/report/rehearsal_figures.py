@@ -28,8 +28,7 @@ def rehearsal_effects(rehearsal: Rehearsal, *, ax: Axes | None = None, effect: f
     --------
     >>> import attribution as at
     >>> from attribution.report.rehearsal_figures import rehearsal_effects
-    >>> from attribution.study.rehearse import rehearse
-    >>> found = rehearse(at.load_design("designs/support-rollout.toml"), rehearsals=2, draws=99, effects=[0.5])
+    >>> found = at.rehearse(at.load_design("designs/support-rollout.toml"), rehearsals=2, draws=99, effects=[0.5])
     >>> axes = rehearsal_effects(found)
     """
     require_type(rehearsal, Rehearsal, name="rehearsal", remedy="pass what at.rehearse(…) returns")

@@ -12,7 +12,7 @@ import numpy as np
 from attribution.design.schema import Analysis, StudyDesign
 from attribution.errors import DataError, MethodError, require_type
 from attribution.planning.placebo import placebos_of
-from attribution.study.link import compares_windows, link
+from attribution.study.link import Linked, compares_windows, link
 from attribution.study.manifest import package_version
 from attribution.study.power import powers_of
 from attribution.study.rehearsal import Rehearsal
@@ -22,7 +22,7 @@ from attribution.study.rehearsal_rows import Rehearsed, line_of, rows_of
 from attribution.study.rehearsal_store import keeping, kept_in
 from attribution.study.rehearsal_workers import rehearse_numbers
 from attribution.study.run import require_date
-from attribution.study.sources import data_path, read
+from attribution.study.sources import Source, data_path, read
 
 Progress = Callable[[int, int], None]
 
@@ -81,8 +81,7 @@ def rehearse(
     Examples
     --------
     >>> import attribution as at
-    >>> from attribution.study.rehearse import rehearse
-    >>> found = rehearse(at.load_design("designs/support-rollout.toml"), rehearsals=2, draws=99)
+    >>> found = at.rehearse(at.load_design("designs/support-rollout.toml"), rehearsals=2, draws=99)
     >>> found.rehearsals
     2
 
@@ -112,7 +111,7 @@ def rehearse(
         whole=not compares_windows(chosen.method),
     )
     kpi = next(one for one in design.kpi if one.id == chosen.kpi)
-    sizes, said = _effects(design, chosen, linked, effects)
+    sizes, said = _effects(design, chosen, linked, source, effects)
     sign = 1.0 if kpi.direction == "higher" else -1.0
     seeded = design.inference.seed if seed is None else seed
     drawn = min(design.inference.draws, MOST_DRAWS) if draws is None else draws
@@ -194,7 +193,7 @@ def _analysis(design: StudyDesign, name: str | None) -> Analysis:
 
 
 def _effects(
-    design: StudyDesign, analysis: Analysis, linked: Any, given: Sequence[float] | None
+    design: StudyDesign, analysis: Analysis, linked: Linked, source: Source, given: Sequence[float] | None
 ) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Return the effects to inject, as improvements, no effect first, and in words where each comes from."""
     if given is not None:
@@ -208,7 +207,7 @@ def _effects(
         return (0.0, abs(kpi.minimum_worthwhile_effect)), ("no effect", "the smallest worthwhile effect")
     if kpi.expected_effect:
         return (0.0, abs(kpi.expected_effect)), ("no effect", "the expected effect")
-    power = powers_of(design, linked).get(analysis.id)
+    power = powers_of(design, linked, source).get(analysis.id)
     if power is not None and power.best.mde > 0:
         return (0.0, power.best.mde), ("no effect", "the smallest effect that the study could see")
     return (0.0,), ("no effect",)
