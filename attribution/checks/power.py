@@ -123,7 +123,8 @@ def power(evidence: Evidence) -> Finding:
             f"it can see what it must by formula, which with {_least(found)} clusters in an arm is a guide only",
             "simulate it with the very test, attribution check --simulate 500, or add clusters to the smaller arm",
         )
-    return POWER.finding("pass", observed, f"the study sees what it must {chance}")
+    what = "what is declared" if target is not None else "what pays for the costs; no effect is declared"
+    return POWER.finding("pass", observed, f"{chance} the study sees {what}")
 
 
 def pays(evidence: Evidence) -> Finding:
@@ -143,9 +144,13 @@ def pays(evidence: Evidence) -> Finding:
         return PAYS.finding(
             "warn" if known else "fail",
             worth,
-            f"the training cannot pay even if it works as {name}: {none}"
-            + ("; what it did bring is in the return" if known else ""),
-            "train more people for the same costs, cut the costs, follow up for longer, or say what else it is for",
+            f"the training would not have paid if it had worked as {name}: {none}"
+            if known
+            else f"the training cannot pay even if it works as {name}: {none}",
+            "judge it by the return on the effect that was measured"
+            if known
+            else "cut the costs, train those of whom more can be expected, follow up for longer, or say what else it "
+            "is for",
         )
     chance = found.best.power_at(wanted - found.break_even) if isfinite(found.best.mde) else float("nan")
     if np.isfinite(chance):
