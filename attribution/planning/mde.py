@@ -213,7 +213,10 @@ def _caveats(plan: Plan, weights: PathWeights) -> tuple[str, ...]:
         parts = zip(plan.cohorts, used, strict=True)
         count = sum(one.clusters for one, uses in parts if uses and (one.start is not None) == trained)
         if 0 < count < TOO_FEW:
-            found.append(f"{name}: {count} clusters, fewer than {TOO_FEW}: the test itself cannot be relied on")
+            found.append(
+                f"{name}: {count} clusters, fewer than {TOO_FEW}: the test itself cannot be relied on, and what the "
+                "formula calls a power of 80% can be 75%"
+            )
         elif 0 < count < FEW:
             found.append(f"{name}: {count} clusters, fewer than {FEW}: believe the simulation rather than the formula")
     if plan.options.get("covariates") or (plan.method == "did" and plan.options.get("adjust")):
