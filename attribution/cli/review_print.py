@@ -37,7 +37,7 @@ def print_review(review: StudyReview) -> None:
         _print_tiles(review, None)
     found = by_status(review.findings)
     shown = [one for status in ("fail", "waived", "warn", "pass") for one in found[status]]
-    if sys.stdout.isatty() and _width() >= _WIDE:
+    if _fits_a_table():
         _print_table(shown)
     else:
         print_findings(shown)
@@ -103,10 +103,10 @@ def _print_skipped(findings: tuple[Finding, ...]) -> None:
         say(f"  SKIPPED {one.id}: {one.message}")
 
 
-def _width() -> int:
+def _fits_a_table() -> bool:
     from rich.console import Console
 
-    return Console().width
+    return sys.stdout.isatty() and Console().width >= _WIDE
 
 
 def _text(sentence: Sentence) -> str:
