@@ -46,7 +46,11 @@ def load_design(path: str | os.PathLike[str]) -> StudyDesign:
     ('michigan-grants', 'log', (1987,))
     """
     file = os.fspath(path)
-    content = _read(file)
+    return design_of(_read(file), file)
+
+
+def design_of(content: bytes, file: str) -> StudyDesign:
+    """Return the design that the content of a file holds, as if it had been read from there; see `load_design`."""
     tables = _prepare(file, _parse(file, content))
     problems = _shorten(tables)
     faults: frozenset[tuple[str | int, ...]] = frozenset((found.key,) for found in problems)

@@ -28,11 +28,11 @@ def rows_over(column: pd.Series[Any], length: PeriodLength, date: datetime.date)
 
     What is no period is kept, for the panel to refuse by its column.
     """
-    late = [value for value in column.unique() if (end := _data_end(value, length)) is not None and end > date]
+    late = [value for value in column.unique() if (end := end_in_data(value, length)) is not None and end > date]
     return ~column.isin(late)
 
 
-def _data_end(value: Any, length: PeriodLength) -> datetime.date | None:
+def end_in_data(value: Any, length: PeriodLength) -> datetime.date | None:
     """Return the last day of a period as the data write it: there a month may go by its last day, or be a Period."""
     label = parse_label(value)
     if label is None or (isinstance(label, int) and (length != "year" or not 1 <= label <= 9999)):

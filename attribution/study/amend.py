@@ -1,0 +1,148 @@
+"""Declare a change of a frozen design: every field, why, by whom, and whether data of the follow-up had been seen."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import asdict
+
+from attribution.design.prespecified import Amendment, Difference, Kind
+from attribution.design.schema import StudyDesign
+from attribution.errors import DesignError, MethodError, Problem, require_known, require_type
+from attribution.study.baseline import baseline_difference, baseline_of, can_compare
+from attribution.study.differences import differences
+from attribution.study.freeze import clean, design_path, signed, source_now, version_entry, write_lock
+from attribution.study.lock import Amended, Lock, Version, lock_path, read_lock, version_of
+from attribution.study.sources import Source
+from attribution.study.stamp import stamp_of
+
+
+def amend(
+    design: StudyDesign,
+    *,
+    reason: str,
+    kind: Kind,
+    data_seen: bool,
+    name: str,
+    time: datetime.datetime | None = None,
+    git: bool = False,
+) -> Amendment:
+    """Add to a lock what changed since the design was frozen or last amended, and return it.
+
+    Parameters
+    ----------
+    design
+        The design as it is now.
+    reason, name
+        Why it changed, and who declares it.
+    kind
+        `major` or `minor`; a change of what decides the claim is major.
+    data_seen
+        Whether data of the follow-up had been seen.
+    time, git
+        When: as in `freeze`; not before the entry before.
+
+    Raises
+    ------
+    DesignError
+        There is no lock, or it is broken, or it is that of another study.
+    MethodError
+        Nothing changed, the change is major and was called minor, or the time is before that of the last entry.
+    OutputError
+        The lock cannot be written; it is then as it was.
+    """
+    require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
+    require_known(kind=(kind, Kind))
+    path = lock_path(design)
+    read = read_lock(path)
+    if read is None:
+        what = "there is no lock: the design was not frozen"
+        raise DesignError(str(path), [Problem("file", what, "freeze the design first: attribution freeze")])
+    lock, document = read
+    require_study(design, lock)
+    said, who = clean(reason, "reason"), clean(name, "name")
+    stamp = stamp_of(design_path(design), time, git)
+    if stamp.time < lock.last.time:
+        raise MethodError(
+            f"{stamp.time.isoformat()} is before the last entry of the lock, {lock.last.time.isoformat()}",
+            where="time",
+            remedy="give the time of this amendment" if stamp.commit is None else "commit the amended design",
+        )
+    source = source_now(design)
+    changes = changes_since(lock.last, design, source)
+    if not changes:
+        raise MethodError(
+            "nothing changed since the last entry but, at most, comments and layout",
+            where=str(path),
+            remedy="there is nothing to declare",
+        )
+    _require_kind(kind, changes)
+    written = version_entry(design, stamp, source)
+    entry = {
+        "before": lock.last.digest,
+        "name": who,
+        "reason": said,
+        "kind": kind,
+        "data_seen": bool(data_seen),
+        "changes": [asdict(one) for one in changes],
+        **written,
+    }
+    write_lock(path, {**document, "amendments": [*document["amendments"], signed(entry)]})
+    return Amendment(
+        time=stamp.time,
+        time_from="given by hand" if stamp.commit is None else f"git commit {stamp.commit[:12]}",
+        name=who,
+        reason=said,
+        kind=kind,
+        data_seen=bool(data_seen),
+        later_rows=0 if written["data"] is None else written["data"]["later_rows"],
+        changes=changes,
+    )
+
+
+def require_study(design: StudyDesign, lock: Lock) -> None:
+    """Raise `DesignError` where a lock is that of another study."""
+    if lock.frozen.study != design.study.id:
+        what = f"this lock is of study {lock.frozen.study!r}, and the design is of {design.study.id!r}"
+        remedy = "give the study the id that was frozen; a study of another id is frozen anew, under another file name"
+        raise DesignError(str(lock_path(design)), [Problem("frozen.study", what, remedy)])
+
+
+def changes_since(version: Version, design: StudyDesign, source: Source | None) -> tuple[Difference, ...]:
+    """Return what is another in the design, and in its baseline data, than in a version of the lock.
+
+    The baseline is that of the version, by its columns and its launch: a launch that moved changes no data.
+    """
+    was = design
+    found: tuple[Difference, ...] = ()
+    if version.design_digest != design.source.digest:
+        was = version_of(version, lock_path(design))
+        found = differences(was, design)
+    if source is None or version.data is None or not can_compare(was, source):
+        return found
+    moved = baseline_difference(version.data, baseline_of(was, source))
+    return found if moved is None else (*found, moved)
+
+
+def amendment_of(entry: Amended) -> Amendment:
+    """Return an entry of a lock as what it declares."""
+    return Amendment(
+        time=entry.time,
+        time_from=entry.time_from,
+        name=entry.name,
+        reason=entry.reason,
+        kind=entry.kind,
+        data_seen=entry.data_seen,
+        later_rows=0 if entry.data is None else entry.data.later_rows,
+        changes=tuple(change.difference() for change in entry.changes),
+    )
+
+
+def _require_kind(kind: Kind, changes: tuple[Difference, ...]) -> None:
+    deciding = [one.field for one in changes if one.decides]
+    if kind == "minor" and deciding:
+        shown = ", ".join(deciding[:5]) + (f" and {len(deciding) - 5} more" if len(deciding) > 5 else "")
+        raise MethodError(
+            f"{shown} can decide what is claimed, so that the amendment is major",
+            where="class",
+            remedy="say --class major, or take these changes back; names, sources and limits are minor",
+        )
