@@ -95,7 +95,8 @@ class FixRecord(Record):
 class PowerRecord(Record):
     """What one analysis could see, against what it must see; effects are improvements, in KPI units.
 
-    `must_see` is the worthwhile effect, or else the expected one; `power` the chance to see it. Percents are
+    `must_see` is the worthwhile effect, or else the expected one; `power` the chance to see it. `measured_std_error` is
+    that of the estimate, where there is one. Percents are
     relative to the level before (0.1 is 10%). `currency` is that of `benefit_at_mde`, `total_cost` and the fixes.
     """
 
@@ -109,6 +110,7 @@ class PowerRecord(Record):
     analytic: MdeRecord
     simulated: MdeRecord | None
     judged: Literal["analytic", "simulated"]
+    measured_std_error: float | None
     expected: float | None
     worthwhile: float | None
     must_see: float | None

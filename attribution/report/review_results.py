@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from attribution.planning.records import DesignPower, Fix, Mde, Plan
 from attribution.report.power_figures import period_names
 from attribution.report.record import or_null, record_from
@@ -39,7 +41,7 @@ def review_results(review: StudyReview, decision: GoNoGo) -> ReviewRecord:
         stage=review.stage,
         as_of=None if review.as_of is None else review.as_of.isoformat(),
         decision=DecisionRecord(verdict=decision.verdict, sentence=decision.sentence, reasons=decision.reasons),
-        powers={name: _power(power) for name, power in review.powers.items()},
+        powers={name: _power(power, measured_error(review, power)) for name, power in review.powers.items()},
         findings=review.findings,
         limits=design.limits.text,
         declared=DeclaredRecord(program=design.program, kpi=design.kpi, assignment=design.assignment),
@@ -72,7 +74,15 @@ def chance(mde: Mde, effect: float | None) -> float:
     return mde.power_at(effect)
 
 
-def _power(found: DesignPower) -> PowerRecord:
+def measured_error(review: StudyReview, found: DesignPower) -> float:
+    """Return the standard error that the analysis has with its follow-up data; NaN where there are none yet."""
+    estimate = None if review.result is None else review.result.estimates.get(found.analysis)
+    if estimate is None or "effect" not in estimate.terms:
+        return math.nan
+    return estimate.std_error("effect")
+
+
+def _power(found: DesignPower, measured: float) -> PowerRecord:
     noise, best = found.noise, found.best
     return record_from(
         PowerRecord,
@@ -93,6 +103,7 @@ def _power(found: DesignPower) -> PowerRecord:
             "analytic": _mde(found.analytic, found),
             "simulated": None if found.simulated is None else _mde(found.simulated, found),
             "judged": best.how,
+            "measured_std_error": measured,
             "expected": found.expected,
             "worthwhile": found.worthwhile,
             "must_see": found.must_see,
@@ -111,6 +122,7 @@ def _power(found: DesignPower) -> PowerRecord:
 
 
 def _mde(mde: Mde, found: DesignPower) -> MdeRecord:
+    known = np.isfinite(mde.effects) & np.isfinite(mde.powers)
     return record_from(
         MdeRecord,
         {
@@ -125,7 +137,7 @@ def _mde(mde: Mde, found: DesignPower) -> MdeRecord:
             "replications": mde.replications,
             "reason": mde.reason,
             "caveats": mde.caveats,
-            "curve": CurveRecord(effects=tuple(mde.effects.tolist()), powers=tuple(mde.powers.tolist())),
+            "curve": CurveRecord(effects=tuple(mde.effects[known].tolist()), powers=tuple(mde.powers[known].tolist())),
         },
     )
 

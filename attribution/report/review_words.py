@@ -13,7 +13,7 @@ from attribution.report.compared import Sentence
 from attribution.report.format import capital, level_text, money, number, percent, plural
 from attribution.report.grades import MECHANISMS
 from attribution.report.page import STATUSES
-from attribution.report.review_results import chance, relative
+from attribution.report.review_results import chance, measured_error, relative
 from attribution.report.words import listed, step_unit
 from attribution.study.go import Decision
 from attribution.study.review import StudyReview
@@ -118,11 +118,11 @@ def _can_see(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetT
         Cell(level_text(best.power), f"{base}.{best.how}.power"),
         " probability at the ",
         Cell(level_text(best.level), f"{base}.{best.how}.level"),
-        " level. ",
+        " level.",
     )
     power = chance(best, found.must_see)
     if math.isfinite(power):
-        note = (*note, "What it must see, it would see with ", Cell(percent(power), f"{base}.power"), ".")
+        note = (*note, " What it must see, it would see with ", Cell(percent(power), f"{base}.power"), ".")
     return SheetTile(title, headline, beneath, note)
 
 
@@ -152,7 +152,7 @@ def _pays(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile
     if found.expected is not None:
         more = abs(found.expected) > found.break_even
         said = "more than that: it would pay" if more else "no more than that: it would not pay even if it works"
-        note = ("Expected are ", Cell(number(abs(found.expected)), f"{base}.expected"), f" {unit}, {said}. ")
+        note = ("Expected are ", Cell(number(abs(found.expected)), f"{base}.expected"), f" {unit}, {said}.")
     power = chance(found.best, found.break_even)
     if math.isfinite(power):
         note = (
@@ -162,7 +162,7 @@ def _pays(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile
         )
         note = (*note, " probability.")
     if _illustrative(review):
-        note = (*note, " The money is illustrative: nobody vouches for it.")
+        note = (*note, " " * bool(note), "The money is illustrative: nobody vouches for it.")
     return SheetTile(title, headline, beneath, note)
 
 
@@ -195,7 +195,8 @@ def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
     lines: list[Sentence] = [who]
     if math.isfinite(noise.sd):
         varies: Sentence = ("The KPI varies between units by ", Cell(number(noise.sd), f"{base}.noise.sd"), " (SD)")
-        if math.isfinite(noise.icc) and cluster:
+        # Where each cluster is one unit, all that varies lies between clusters: nothing to say.
+        if math.isfinite(noise.icc) and any(one.units > one.clusters for one in plan.cohorts):
             varies = (*varies, "; share between clusters ", Cell(percent(noise.icc), f"{base}.noise.icc"))
         lines.append((*varies, f". Source: {_stop(noise.source)}"))
     if best.how == "simulated":
@@ -212,6 +213,18 @@ def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
             )
         by_formula: Sentence = ("; by formula ", Cell(number(found.analytic.mde), f"{base}.analytic.mde"))
         lines.append((*simulated, *(by_formula if math.isfinite(found.analytic.mde) else ()), "."))
+    measured = measured_error(review, found)
+    if math.isfinite(measured) and math.isfinite(best.std_error):
+        error, planned = f"{base}.measured_std_error", f"{base}.{best.how}.std_error"
+        lines.append(
+            (
+                "Measured since: a standard error of ",
+                Cell(number(measured), error),
+                "; this plan makes it ",
+                Cell(number(best.std_error), planned),
+                ".",
+            )
+        )
     lines += [(f"Assumed: {_stop(one)}",) for one in noise.assumed]
     lines += [(_stop(capital(one)),) for one in (*best.caveats, *found.notes)]
     return tuple(lines)
