@@ -144,12 +144,13 @@ def rejected(draws: Draws, effect: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a cell says: the realised power at the formula's MDE, the size, and whether the formula says it applies."""
+    """What a cell says: the realised power at the formula's MDE, the size, and the mean SE over the SD of estimates."""
 
     cell: Cell
     mde: Mde
     power: float
     size: float
+    se_over_sd: float
     replications: int
 
     @property
@@ -171,7 +172,8 @@ def run(cell: Cell, replications: int = REPLICATIONS) -> Row:
     count = replications if fast else min(BY_ESTIMATOR, replications)
     draws = fast_draws(cell, count) if fast else estimator_draws(cell, count)
     mde = analytic_mde(cell.plan, cell.noise)
-    return Row(cell, mde, rejected(draws, mde.mde), rejected(draws, 0.0), count)
+    ratio = float(np.sqrt(np.mean(draws.std_error**2)) / np.std(draws.effect))
+    return Row(cell, mde, rejected(draws, mde.mde), rejected(draws, 0.0), ratio, count)
 
 
 def history(cell: Cell, rng: np.random.Generator) -> Panel:
@@ -203,14 +205,16 @@ def estimated(cell: Cell, replications: int, histories: int = HISTORIES) -> Floa
 def table(rows: Sequence[Row]) -> list[str]:
     """Return the lines of the Markdown table, one row per cell."""
     lines = [
-        "| method | clusters by start | ICC | AR(1) | MDE/SD | df | replications | realised power | size at 0 | |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
+        "| method | clusters by start | ICC | AR(1) | MDE/SD | df | replications "
+        "| realised power | size at 0 | SE/SD | |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows:
         cell = row.cell
         lines.append(
             f"| {cell.name} | {cell.clusters} | {cell.icc:g} | {cell.keeps:g} | {row.mde.mde:.3f} | {row.mde.df:.1f} "
-            f"| {row.replications:,} | {row.power:.1%} | {row.size:.1%} | {row.verdict} |"
+            f"| {row.replications:,} | {row.power:.1%} | {row.size:.1%} "
+            f"| {row.se_over_sd:.2f} | {row.verdict} |"
         )
     return lines
 
@@ -245,7 +249,8 @@ def page(replications: int) -> tuple[str, bool]:
         f"({', '.join(f'{one:g}' for one in UNEQUAL)} in turn where unequal), "
         f"{BEFORE} periods before and {AFTER} after",
         "the launch (as many as waves where those are more), unit SD 1, AR(1) paths of clusters and of units around",
-        f"them. On {CHECKED} replications of each of the {len(kinds())} kinds of plan the fast test is that of the",
+        "them. SE/SD: the root mean square of the tests' standard errors over the standard deviation of the estimates.",
+        f"On {CHECKED} replications of each of the {len(kinds())} kinds of plan the fast test is that of the",
         f"estimator, on units, to {worst:.0e} (effect, standard error, degrees of freedom).",
     ]
     for title, part in parts.items():
