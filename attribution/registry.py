@@ -92,6 +92,7 @@ CHECKS: Mapping[str, str] = {
     "learner_time": "attribution.checks.money:learner_time",
     "cost_categories": "attribution.checks.money:cost_categories",
     "illustrative_money": "attribution.checks.money:illustrative_money",
+    "prespecified": "attribution.checks.prespecified:prespecified",
     "focus": "attribution.checks.focus:focus",
     "kpi_owner": "attribution.checks.focus:kpi_owner",
 }
@@ -105,6 +106,7 @@ ONCE_A_STUDY = (
     "learner_time",
     "cost_categories",
     "illustrative_money",
+    "prespecified",
     "focus",
     "kpi_owner",
 )

@@ -10,6 +10,7 @@ from attribution.core.cohort import Cohort
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding, Review, Status
 from attribution.core.panel import Panel
+from attribution.design.prespecified import Prespecified
 from attribution.design.schema import Analysis, StudyDesign
 from attribution.errors import require_type
 from attribution.finance.costs import CostLedger
@@ -24,7 +25,7 @@ class Evidence:
     """A study as far as it goes: all but the design may be missing; a check then says what it lacks.
 
     `analysis` is the primary analysis at hand and `estimate` its estimate, `estimates` those of all analyses by their
-    id; `power` is what the analysis could see, as planned.
+    id; `power` is what the analysis could see, as planned, `prespecified` whether the design is as it was frozen.
     """
 
     design: StudyDesign | None = None
@@ -37,6 +38,7 @@ class Evidence:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     power: DesignPower | None = None
     analysis: Analysis | None = None
+    prespecified: Prespecified | None = None
 
     @property
     def primary(self) -> Analysis | None:

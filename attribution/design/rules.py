@@ -23,6 +23,7 @@ from attribution.design.schema import (
     Timing,
     Valuation,
 )
+from attribution.design.waivers import waiver_problems
 from attribution.design.windows import baseline_problems, followup_problems, order_problems
 from attribution.errors import Problem
 from attribution.registry import DATASETS
@@ -275,6 +276,7 @@ RULES: tuple[Rule, ...] = (
     _one_value,
     _costs,
     power_problems,
+    waiver_problems,
 )
 
 

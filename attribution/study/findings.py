@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from attribution.checks.evidence import Evidence, review_evidence
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
+from attribution.design.prespecified import Prespecified
 from attribution.design.schema import StudyDesign
 from attribution.inference.factor import AttributionFactor
 from attribution.inference.look_back import LookBack
@@ -15,6 +17,7 @@ from attribution.planning.records import DesignPower
 from attribution.registry import CHECKS, ONCE_A_STUDY
 from attribution.study.ledger import ledger_of
 from attribution.study.link import Linked
+from attribution.study.waivers import with_waivers
 
 
 def findings_of(
@@ -25,13 +28,19 @@ def findings_of(
     looks_back: Mapping[str, LookBack],
     powers: Mapping[str, DesignPower],
     checks: Iterable[str] = tuple(CHECKS),
+    *,
+    prespecified: Prespecified | None = None,
+    as_of: datetime.date | None = None,
 ) -> tuple[Finding, ...]:
     """Apply the checks to each primary analysis, those of the whole study once; with several, the id says which.
 
     Before there are data `linked` is None; before there is a follow-up, `estimates`, `factors` and `looks_back` are
-    empty. The checks that need what is not there are skipped.
+    empty. The checks that need what is not there are skipped. Gates are waived as of the date of the run,
+    before there is a follow-up of `as_of`; see `with_waivers`.
     """
     ledger, wanted = ledger_of(design), tuple(checks)
+    # Before there is a follow-up, the date of the panels is the end of the last one planned: nobody reviews on it.
+    date = as_of if linked is None or linked.not_begun else linked.as_of
     evidence = {
         analysis.id: Evidence(
             design=design,
@@ -44,16 +53,18 @@ def findings_of(
             estimates=estimates,
             power=powers.get(analysis.id),
             analysis=analysis,
+            prespecified=prespecified,
         )
         for analysis in design.analysis
         if analysis.role == "primary"
     }
     if len(evidence) == 1:
-        return review_evidence(next(iter(evidence.values())), wanted)
+        return with_waivers(review_evidence(next(iter(evidence.values())), wanted), design, date)
     each = [name for name in wanted if name not in ONCE_A_STUDY]
     once = [name for name in wanted if name in ONCE_A_STUDY]
     found = [_named(finding, name) for name, own in evidence.items() for finding in review_evidence(own, each)]
-    return (*found, *review_evidence(Evidence(design=design, ledger=ledger, estimates=estimates), once))
+    whole = Evidence(design=design, ledger=ledger, estimates=estimates, prespecified=prespecified)
+    return with_waivers((*found, *review_evidence(whole, once)), design, date)
 
 
 def _named(finding: Finding, analysis: str) -> Finding:

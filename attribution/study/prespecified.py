@@ -85,7 +85,8 @@ def _sentence(lock: Lock, departures: tuple[Difference, ...], amendments: tuple[
     if amendments:
         major = sum(one.kind == "major" for one in amendments)
         times = "once" if len(amendments) == 1 else f"{len(amendments)} times"
-        kept = f"the design was frozen on {frozen} and amended {times}, {major or 'never'} in what decides the claim"
+        share = "" if major == len(amendments) else f"{major} of them " if major else "never "
+        kept = f"the design was frozen on {frozen} and amended {times}, {share}in what decides the claim"
     else:
         kept = f"the design was frozen on {frozen} and is as it was"
     return f"{kept}, yet it is not pre-specified: {late}" if late else kept

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding, Review
 from attribution.core.panel import Panel
+from attribution.design.prespecified import Prespecified
 from attribution.design.schema import StudyDesign
 from attribution.finance.roi import Roi
 from attribution.inference.factor import AttributionFactor
@@ -16,6 +17,7 @@ from attribution.inference.look_back import LookBack
 from attribution.planning.records import DesignPower
 from attribution.study.link import Linked
 from attribution.study.manifest import Manifest
+from attribution.study.prespecified import NOT_FROZEN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ class StudyResult:
 
     `primary` are the ids of the primary analyses, the first being the headline's. `roi` is None with `roi_reason`.
     `looks_back` says for each primary analysis what the periods before the start show of trends, `powers` what it could
-    see as planned.
+    see as planned, `prespecified` whether the design is as it was frozen.
     """
 
     design: StudyDesign
@@ -41,6 +43,7 @@ class StudyResult:
     manifest: Manifest
     looks_back: Mapping[str, LookBack] = field(default_factory=dict, repr=False)
     powers: Mapping[str, DesignPower] = field(default_factory=dict, repr=False)
+    prespecified: Prespecified = NOT_FROZEN
 
     @property
     def estimate(self) -> Estimate:

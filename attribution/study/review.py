@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from attribution.core.finding import Review
+from attribution.design.prespecified import Prespecified
 from attribution.design.schema import StudyDesign
 from attribution.errors import require_type
 from attribution.planning.records import DesignPower
@@ -15,6 +16,7 @@ from attribution.study.findings import findings_of
 from attribution.study.link import link
 from attribution.study.manifest import Manifest, build_manifest
 from attribution.study.power import powers_of
+from attribution.study.prespecified import NOT_FROZEN, prespecified
 from attribution.study.result import StudyResult
 from attribution.study.run import require_date, run_linked
 from attribution.study.sources import data_path, read
@@ -31,7 +33,8 @@ class StudyReview(Review):
     """The findings of a study and what they rest on: its design, the stage, what each primary analysis could see.
 
     `result` is the run of the study, where a follow-up is over; iterate over the review for its findings. `as_of` is
-    the date that was given, with a follow-up that of the run; `manifest` says what was read, where there are data.
+    the date that was given, with a follow-up that of the run; `manifest` says what was read, where there are data;
+    `prespecified` whether the design is as it was frozen.
     """
 
     design: StudyDesign = field(repr=False)
@@ -40,6 +43,7 @@ class StudyReview(Review):
     result: StudyResult | None = field(default=None, repr=False)
     as_of: datetime.date | None = field(default=None, repr=False)
     manifest: Manifest | None = field(default=None, repr=False)
+    prespecified: Prespecified = field(default=NOT_FROZEN, repr=False)
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -96,12 +100,24 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None, simulate:
     given, path = as_of or design.study.as_of, data_path(design)
     if path is not None and not path.exists():
         powers = powers_of(design, None, replications=simulate, fixes=True)
-        return StudyReview(findings_of(design, None, {}, {}, {}, powers), design, "file", powers, as_of=given)
+        known = prespecified(design, None)
+        found = findings_of(design, None, {}, {}, {}, powers, prespecified=known, as_of=given)
+        return StudyReview(found, design, "file", powers, as_of=given, prespecified=known)
     source = read(design)
     linked = link(design, source, as_of)
     if linked.not_begun:
         powers = powers_of(design, linked, source, replications=simulate, fixes=True)
-        found, made = findings_of(design, linked, {}, {}, {}, powers), build_manifest(design, source, linked)
-        return StudyReview(found, design, "history", powers, as_of=given, manifest=made)
+        made, known = build_manifest(design, source, linked), prespecified(design, source)
+        found = findings_of(design, linked, {}, {}, {}, powers, prespecified=known, as_of=given)
+        return StudyReview(found, design, "history", powers, as_of=given, manifest=made, prespecified=known)
     result = run_linked(design, source, linked, simulate=simulate)
-    return StudyReview(result.findings, design, "followup", result.powers, result, linked.as_of, result.manifest)
+    return StudyReview(
+        result.findings,
+        design,
+        "followup",
+        result.powers,
+        result,
+        linked.as_of,
+        result.manifest,
+        result.prespecified,
+    )

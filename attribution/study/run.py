@@ -22,6 +22,7 @@ from attribution.study.ledger import ledger_of
 from attribution.study.link import FIRST_CLAIM_DAY, Linked, link, own_options
 from attribution.study.manifest import build_manifest
 from attribution.study.power import powers_of
+from attribution.study.prespecified import prespecified
 from attribution.study.result import StudyResult
 from attribution.study.sources import Source, read
 
@@ -82,6 +83,7 @@ def run_linked(
     money, reason = money_of(design, linked, factors, ledger)
     looks_back = {name: _look_back(design, estimates, name) for name in primary}
     powers = powers_of(design, linked, source, replications=simulate)
+    known = prespecified(design, source)
     return StudyResult(
         design=design,
         linked=linked,
@@ -90,10 +92,11 @@ def run_linked(
         primary=primary,
         roi=money,
         roi_reason=reason,
-        findings=findings_of(design, linked, estimates, factors, looks_back, powers),
+        findings=findings_of(design, linked, estimates, factors, looks_back, powers, prespecified=known),
         manifest=build_manifest(design, source, linked),
         looks_back=looks_back,
         powers=powers,
+        prespecified=known,
     )
 
 
