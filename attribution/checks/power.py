@@ -10,7 +10,7 @@ from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
 from attribution.design.schema import Kpi
 from attribution.numerics.power import minimum_detectable
-from attribution.planning.mde import BY_SIMULATION, FEW, TOO_FEW
+from attribution.planning.mde import BY_SIMULATION, FEW, TOO_FEW, small_waves
 from attribution.planning.records import DesignPower, Fix, Mde
 
 DECLARED = Rule(
@@ -22,7 +22,8 @@ DECLARED = Rule(
 POWER = Rule(
     "power",
     "the MDE is at most the expected effect, or else the worthwhile one, with 5 clusters or more in each planned arm; "
-    "above the worthwhile or the break-even effect, or with fewer than 10 clusters by formula: warn",
+    "above the worthwhile or the break-even effect, or by formula with fewer than 10 clusters in an arm or 5 in a "
+    "wave: warn",
     "Bloom (1995), Evaluation Review 19; Burlig, Preonas & Woerman (2020), J. Development Economics 144; 5 and 10 "
     "clusters: house rule",
 )
@@ -122,6 +123,15 @@ def power(evidence: Evidence) -> Finding:
             observed,
             f"it can see what it must by formula, which with {_least(found)} clusters in an arm is a guide only",
             "simulate it with the very test, attribution check --simulate 500, or add clusters to the smaller arm",
+        )
+    small, waves = small_waves(found.plan)
+    if evidence.estimate is None and found.best.how == "analytic" and small:
+        return POWER.finding(
+            "warn",
+            observed,
+            "it can see what it must by formula, which is optimistic where waves are small: "
+            f"{small} of {waves} have fewer than {TOO_FEW} clusters",
+            "simulate it with the very test, attribution check --simulate 500, or train in fewer and larger waves",
         )
     what = "what is declared" if target is not None else "what pays for the costs; no effect is declared"
     return POWER.finding("pass", observed, f"{chance} the study sees {what}")

@@ -202,7 +202,7 @@ def _mean_variance(sizes: Floats, path: Floats, noise: Noise) -> float:
 def _caveats(plan: Plan, weights: PathWeights) -> tuple[str, ...]:
     """Return where the number is not to be trusted, the gravest first."""
     found = []
-    small, waves = _small_waves(plan, weights)
+    small, waves = small_waves(plan, weights)
     if small:
         found.append(
             f"{small} of {waves} waves have fewer than {TOO_FEW} clusters: the formula is optimistic, what it calls a "
@@ -235,16 +235,25 @@ def _caveats(plan: Plan, weights: PathWeights) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _small_waves(plan: Plan, weights: PathWeights) -> tuple[int, int]:
+def small_waves(plan: Plan, weights: PathWeights | None = None) -> tuple[int, int]:
     """Return how many waves that are a stratum of their own have too few clusters, and how many waves there are.
 
     The jackknife of such a wave finds too little variance, and of few degrees of freedom: tests/calibration/POWER.md.
+    Raises `MethodError` for a plan that the method cannot use.
+
+    Examples
+    --------
+    >>> from attribution.planning.records import PlannedCohort
+    >>> cohorts = [PlannedCohort(start, np.ones(n)) for start, n in ((2, 4), (3, 9), (None, 20))]
+    >>> small_waves(Plan("staggered", {}, tuple(cohorts), (0, 1), (2, 3)))
+    (1, 2)
     """
     if plan.method not in BY_ADOPTION:
         return 0, 0
+    stratum = (path_weights(plan) if weights is None else weights).stratum
     trained = np.array([one.clusters if one.start is not None else 0 for one in plan.cohorts])
-    used = weights.stratum >= 0
-    counts = np.bincount(weights.stratum[used], weights=trained[used])
+    used = stratum >= 0
+    counts = np.bincount(stratum[used], weights=trained[used])
     waves = counts[counts > 0]
     return (int((waves < TOO_FEW).sum()), len(waves)) if len(waves) > 1 else (0, len(waves))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from attribution.checks.evidence import Evidence
-from attribution.planning.records import DesignPower
+from attribution.planning.records import DesignPower, Plan, PlannedCohort
 from attribution.study.ledger import ledger_of
 from attribution.study.power import powers_of
 from tests.contract.evidence import design_of, evidence_of
@@ -56,6 +58,11 @@ def _judged(evidence: Evidence, **changes: Any) -> Evidence:
     return replace(evidence, power=replace(evidence.power, **changes))
 
 
+def _in_waves(each: int) -> Plan:
+    cohorts = [PlannedCohort(start, np.ones(count)) for start, count in ((3, 9), (4, each), (5, each), (None, 36))]
+    return Plan("staggered", {}, tuple(cohorts), (0, 1, 2), (3, 4, 5, 6))
+
+
 CASES = {
     "effect_declared": {
         "pass: expected": lambda: _expecting(2.0),
@@ -77,6 +84,8 @@ CASES = {
         ),
         "warn: it may miss what just pays": lambda: _judged(_expecting(50.0), break_even=_known().best.mde - HAIR),
         "warn: nine clusters by formula": lambda: _expecting(50.0, FREE, trained_clusters=9),
+        "pass: waves of five clusters": lambda: _judged(_expecting(50.0, FREE), plan=_in_waves(5)),
+        "warn: waves of four clusters by formula": lambda: _judged(_expecting(50.0, FREE), plan=_in_waves(4)),
         "warn: nobody says how the KPI varies": lambda: _planned({"power": {"trained_clusters": 24}}),
         "warn: nobody says who is trained": lambda: _planned({"power": {"sd": 3.0}}),
         "fail: less than expected": lambda: _expecting(_known().best.mde - HAIR, FREE),
