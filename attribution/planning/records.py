@@ -180,5 +180,5 @@ class DesignPower:
 
     @property
     def must_see(self) -> float | None:
-        """The effect that the study must be able to see: the worthwhile one, or else the expected one."""
-        return self.expected if self.worthwhile is None else self.worthwhile
+        """The effect that the study must be able to see: the expected one, or else the worthwhile one (decision 38)."""
+        return self.worthwhile if self.expected is None else self.expected
