@@ -54,7 +54,7 @@ def _print_power(review: StudyReview, name: str, power: DesignPower) -> None:
     if len(review.powers) > 1:
         say(f"\nAnalysis {name}:")
     _print_tiles(review, power)
-    fixes: Table | None = fixes_table(review.design, power)
+    fixes: Table | None = None if review.stage == "followup" else fixes_table(review.design, power)
     if fixes is not None:
         unit = fixes.columns[2][0].partition(", ")[2]
         say(f"  {fixes.caption}:")

@@ -91,7 +91,7 @@ def power_curve(
     # Narrower than an axis label is elsewhere: the percents of the upright axis stand left of where it begins.
     ax.set_xlabel("\n".join(drawing.wrap(axis, 12, 0.78 * drawing.pixels(ax))), loc="left", color=MUTED, fontsize=12)
     wanted = found.must_see if isinstance(found, DesignPower) else None
-    what = "worthwhile" if isinstance(found, DesignPower) and found.worthwhile is not None else "expected"
+    what = "worthwhile" if isinstance(found, DesignPower) and found.expected is None else "expected"
     told = "" if wanted is None else f"; the {what} {number(abs(wanted))} with {percent(best.power_at(wanted))}"
     begins = f"{name}: the" if name else "The"
     smallest = f"smallest effect seen with {level_text(best.power)} probability is {number(best.mde)} {unit}"

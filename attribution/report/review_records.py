@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
 from attribution.core.finding import Finding
 from attribution.report.record import Record
 from attribution.report.records import DeclaredRecord
+
+Judged: TypeAlias = Literal["analytic", "simulated", "measured"]
+"""Where an MDE comes from: the formula, simulation, or the standard error of the estimate."""
 
 
 class DecisionRecord(Record):
@@ -95,9 +98,9 @@ class FixRecord(Record):
 class PowerRecord(Record):
     """What one analysis could see, against what it must see; effects are improvements, in KPI units.
 
-    `must_see` is the worthwhile effect, or else the expected one; `power` the chance to see it. `measured_std_error` is
-    that of the estimate, where there is one. Percents are
-    relative to the level before (0.1 is 10%). `currency` is that of `benefit_at_mde`, `total_cost` and the fixes.
+    `must_see` is the expected effect, or else the worthwhile one; `power` the chance to see it. `measured` is by the
+    standard error of the estimate, where there is one; `judged` says which MDE counts. Percents are relative to the
+    level before (0.1 is 10%). `currency` is that of `benefit_at_mde`, `total_cost` and the fixes.
     """
 
     analysis: str
@@ -109,8 +112,8 @@ class PowerRecord(Record):
     noise: NoiseRecord
     analytic: MdeRecord
     simulated: MdeRecord | None
-    judged: Literal["analytic", "simulated"]
-    measured_std_error: float | None
+    measured: MdeRecord | None
+    judged: Judged
     expected: float | None
     worthwhile: float | None
     must_see: float | None

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from attribution.numerics.power import minimum_detectable
+from attribution.planning.mde import PlannedTest, mde_of
 from attribution.planning.records import DesignPower, Fix, Mde, Plan
 from attribution.report.power_figures import period_names
 from attribution.report.record import or_null, record_from
@@ -15,6 +17,7 @@ from attribution.report.review_records import (
     CurveRecord,
     DecisionRecord,
     FixRecord,
+    Judged,
     MdeRecord,
     NoiseRecord,
     PlanRecord,
@@ -41,7 +44,7 @@ def review_results(review: StudyReview, decision: GoNoGo) -> ReviewRecord:
         stage=review.stage,
         as_of=None if review.as_of is None else review.as_of.isoformat(),
         decision=DecisionRecord(verdict=decision.verdict, sentence=decision.sentence, reasons=decision.reasons),
-        powers={name: _power(power, measured_error(review, power)) for name, power in review.powers.items()},
+        powers={name: _power(review, power) for name, power in review.powers.items()},
         findings=review.findings,
         limits=design.limits.text,
         declared=DeclaredRecord(program=design.program, kpi=design.kpi, assignment=design.assignment),
@@ -74,16 +77,27 @@ def chance(mde: Mde, effect: float | None) -> float:
     return mde.power_at(effect)
 
 
-def measured_error(review: StudyReview, found: DesignPower) -> float:
-    """Return the standard error that the analysis has with its follow-up data; NaN where there are none yet."""
+def measured(review: StudyReview, found: DesignPower) -> Mde | None:
+    """Return what the analysis can see by the standard error of its estimate; None where there is none yet."""
     estimate = None if review.result is None else review.result.estimates.get(found.analysis)
     if estimate is None or "effect" not in estimate.terms:
-        return math.nan
-    return estimate.std_error("effect")
+        return None
+    test, level, power = estimate.contrast({"effect": 1.0}), found.best.level, found.best.power
+    if not test.std_error > 0:
+        return None
+    smallest = minimum_detectable(test.std_error, test.df, level, power)
+    return mde_of(smallest, PlannedTest(test.std_error, test.df, (), ()), level, power, ())
 
 
-def _power(found: DesignPower, measured: float) -> PowerRecord:
-    noise, best = found.noise, found.best
+def judged(review: StudyReview, found: DesignPower) -> tuple[Judged, Mde]:
+    """Return the MDE that counts, with its key in the file: measured where there is an estimate, or else planned."""
+    seen = measured(review, found)
+    return (found.best.how, found.best) if seen is None else ("measured", seen)
+
+
+def _power(review: StudyReview, found: DesignPower) -> PowerRecord:
+    noise, since = found.noise, measured(review, found)
+    name, best = judged(review, found)
     return record_from(
         PowerRecord,
         {
@@ -102,8 +116,8 @@ def _power(found: DesignPower, measured: float) -> PowerRecord:
             ),
             "analytic": _mde(found.analytic, found),
             "simulated": None if found.simulated is None else _mde(found.simulated, found),
-            "judged": best.how,
-            "measured_std_error": measured,
+            "measured": None if since is None else _mde(since, found),
+            "judged": name,
             "expected": found.expected,
             "worthwhile": found.worthwhile,
             "must_see": found.must_see,

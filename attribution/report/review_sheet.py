@@ -13,7 +13,7 @@ from attribution.report.format import capital
 from attribution.report.page import STATUSES, template
 from attribution.report.pictures import Picture, drawn_twice
 from attribution.report.review_records import ReviewRecord
-from attribution.report.review_results import review_results
+from attribution.report.review_results import judged, review_results
 from attribution.report.review_tables import curve_table, fixes_table, powers_table, starts_table
 from attribution.report.review_words import (
     DECISIONS,
@@ -47,7 +47,7 @@ def render_review(review: StudyReview) -> str:
     design, decision = review.design, go_no_go(review)
     powers = list(review.powers.values())
     # The headline is the first primary analysis of which the power is known.
-    first = next((one for one in powers if math.isfinite(one.best.mde)), powers[0] if powers else None)
+    first = next((one for one in powers if math.isfinite(judged(review, one)[1].mde)), powers[0] if powers else None)
     shown = tuple(_sentence(one, review) for one in review.findings)
     return template("review.html.j2").render(
         mark=design.study.id,
@@ -60,8 +60,9 @@ def render_review(review: StudyReview) -> str:
         curve=None if first is None else _curve(review, first),
         plan=None if first is None else _calendar(review, first),
         rests=() if first is None else rests_on(review, first),
-        fixes=None if first is None else fixes_table(design, first),
-        powers=powers_table(design, review.powers),
+        # Once there is a follow-up, a plan is past mending.
+        fixes=None if first is None or review.stage == "followup" else fixes_table(design, first),
+        powers=powers_table(review),
         found=by_status(shown) | {"pass": by_status(review.findings)["pass"]},
         counts=_counts(review),
         skipped=skipped_by_reason(review.findings),
@@ -73,6 +74,7 @@ def render_review(review: StudyReview) -> str:
 
 
 def _curve(review: StudyReview, found: DesignPower) -> Picture | None:
+    found = replace(found, analytic=judged(review, found)[1], simulated=None)
     if not math.isfinite(found.best.mde):
         return None
     label, unit = kpi_of(review.design, found.kpi).label, unit_of(review.design, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,8 +11,9 @@ from attribution.planning.records import DesignPower
 from attribution.report.cells import Cell, Columns, Table, decimals_of, fixed, headings, integer, numeric
 from attribution.report.format import NOT_ESTIMABLE, money, number, percent
 from attribution.report.power_figures import period_names
-from attribution.report.review_results import chance, relative
+from attribution.report.review_results import chance, judged, relative
 from attribution.report.review_words import kpi_of, unit_of
+from attribution.study.review import StudyReview
 
 
 def fixes_table(design: StudyDesign, found: DesignPower) -> Table | None:
@@ -45,13 +45,13 @@ def fixes_table(design: StudyDesign, found: DesignPower) -> Table | None:
     return Table("What would let it see more", columns, tuple(rows))
 
 
-def powers_table(design: StudyDesign, powers: Mapping[str, DesignPower]) -> Table | None:
+def powers_table(review: StudyReview) -> Table | None:
     """Return what each primary analysis must see and can see; None where there is one."""
-    if len(powers) < 2:
+    if len(review.powers) < 2:
         return None
-    rows = []
-    for name, found in powers.items():
-        base, best = f"powers.{name}", found.best
+    rows, design = [], review.design
+    for name, found in review.powers.items():
+        base, (key, best) = f"powers.{name}", judged(review, found)
         must = (
             Cell("not declared") if found.must_see is None else numeric(number(abs(found.must_see)), f"{base}.must_see")
         )
@@ -60,8 +60,8 @@ def powers_table(design: StudyDesign, powers: Mapping[str, DesignPower]) -> Tabl
             (
                 Cell(f"{kpi_of(design, found.kpi).label} ({name}), {unit_of(design, found)}", kind="head"),
                 must,
-                numeric(number(best.mde), f"{base}.{best.how}.mde"),
-                numeric(percent(relative(found, best.mde)), f"{base}.{best.how}.percent"),
+                numeric(number(best.mde), f"{base}.{key}.mde"),
+                numeric(percent(relative(found, best.mde)), f"{base}.{key}.percent"),
                 numeric(percent(chance(best, found.must_see)), f"{base}.power"),
                 Cell("no money") if pays is None else numeric(number(pays), f"{base}.break_even"),
             )

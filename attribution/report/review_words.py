@@ -13,7 +13,7 @@ from attribution.report.compared import Sentence
 from attribution.report.format import capital, level_text, money, number, percent, plural
 from attribution.report.grades import MECHANISMS
 from attribution.report.page import STATUSES
-from attribution.report.review_results import chance, measured_error, relative
+from attribution.report.review_results import chance, judged, measured, relative
 from attribution.report.words import listed, step_unit
 from attribution.study.go import Decision
 from attribution.study.review import StudyReview
@@ -77,7 +77,7 @@ def tiles(review: StudyReview, found: DesignPower | None) -> tuple[SheetTile, ..
 def _must_see(kpi: Kpi, found: DesignPower | None) -> SheetTile:
     title, unit = "What it must see", step_unit(kpi)
     worthwhile, expected = kpi.minimum_worthwhile_effect, kpi.expected_effect
-    wanted = expected if worthwhile is None else worthwhile
+    wanted = worthwhile if expected is None else expected
     if wanted is None:
         note = "The design names neither an expected effect (with its source) nor the smallest that is worthwhile."
         return SheetTile(title, Cell("Not declared"), (), (note,), known=False)
@@ -85,12 +85,12 @@ def _must_see(kpi: Kpi, found: DesignPower | None) -> SheetTile:
     headline = Cell(f"{number(abs(wanted))} {unit}", f"{base}.must_see" if base else "")
     share = math.nan if found is None else relative(found, abs(wanted))
     beneath = _beneath(kpi, share, f"{base}.must_see_percent")
-    source = f" ({kpi.effect_source})" if kpi.effect_source and expected is not None else ""
-    if worthwhile is None:
-        note = f"The expected effect{source}."
+    if expected is None:
+        note = "The smallest effect that is worthwhile."
     else:
-        also = "" if expected is None else f" Expected: {number(abs(expected))} {unit}{source}."
-        note = f"The smallest effect that is worthwhile.{also}"
+        source = f" ({kpi.effect_source})" if kpi.effect_source else ""
+        also = "" if worthwhile is None else f" Worthwhile from {number(abs(worthwhile))} {unit} on."
+        note = f"The expected effect{source}.{also}"
     return SheetTile(title, headline, beneath, (note,))
 
 
@@ -104,21 +104,23 @@ def _beneath(kpi: Kpi, share: float, source: str) -> Sentence:
 
 def _can_see(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile:
     title, unit = "What it can see", step_unit(kpi)
-    if found is None or not math.isfinite(found.best.mde):
-        why = found.best.reason if found is not None else _why_unknown(review)
+    name, best = ("analytic", None) if found is None else judged(review, found)
+    if found is None or best is None or not math.isfinite(best.mde):
+        why = _why_unknown(review) if best is None else best.reason
         return SheetTile(title, Cell("Not known"), (), (_stop(capital(why)),), known=False)
-    best, base = found.best, f"powers.{found.analysis}"
-    headline = Cell(f"{number(best.mde)} {unit}", f"{base}.{best.how}.mde")
-    beneath = (*_beneath(kpi, relative(found, best.mde), f"{base}.{best.how}.percent"),)
-    if found.benefit_at_mde is not None and math.isfinite(found.benefit_at_mde):
-        worth = Cell(money(found.benefit_at_mde, found.currency), f"{base}.benefit_at_mde")
-        beneath = (*beneath, "; worth ", worth)
+    base = f"powers.{found.analysis}"
+    headline = Cell(f"{number(best.mde)} {unit}", f"{base}.{name}.mde")
+    beneath = _beneath(kpi, relative(found, best.mde), f"{base}.{name}.percent")
+    worth = found.benefit_at_mde
+    if worth is not None and math.isfinite(worth) and best is found.best:
+        beneath = (*beneath, "; worth ", Cell(money(worth, found.currency), f"{base}.benefit_at_mde"))
     note: Sentence = (
         "Seen with ",
-        Cell(level_text(best.power), f"{base}.{best.how}.power"),
+        Cell(level_text(best.power), f"{base}.{name}.power"),
         " probability at the ",
-        Cell(level_text(best.level), f"{base}.{best.how}.level"),
-        " level.",
+        Cell(level_text(best.level), f"{base}.{name}.level"),
+        " level",
+        "." if best is found.best else ", by the standard error that was measured.",
     )
     power = chance(best, found.must_see)
     if math.isfinite(power):
@@ -153,7 +155,7 @@ def _pays(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile
         more = abs(found.expected) > found.break_even
         said = "more than that: it would pay" if more else "no more than that: it would not pay even if it works"
         note = ("Expected are ", Cell(number(abs(found.expected)), f"{base}.expected"), f" {unit}, {said}.")
-    power = chance(found.best, found.break_even)
+    power = chance(judged(review, found)[1], found.break_even)
     if math.isfinite(power):
         note = (
             *note,
@@ -213,15 +215,16 @@ def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
             )
         by_formula: Sentence = ("; by formula ", Cell(number(found.analytic.mde), f"{base}.analytic.mde"))
         lines.append((*simulated, *(by_formula if math.isfinite(found.analytic.mde) else ()), "."))
-    measured = measured_error(review, found)
-    if math.isfinite(measured) and math.isfinite(best.std_error):
-        error, planned = f"{base}.measured_std_error", f"{base}.{best.how}.std_error"
+    since = measured(review, found)
+    if since is not None and math.isfinite(best.std_error):
         lines.append(
             (
                 "Measured since: a standard error of ",
-                Cell(number(measured), error),
-                "; this plan makes it ",
-                Cell(number(best.std_error), planned),
+                Cell(number(since.std_error), f"{base}.measured.std_error"),
+                "; by what was known before the launch it would have been ",
+                Cell(number(best.std_error), f"{base}.{best.how}.std_error"),
+                " and the smallest effect ",
+                Cell(number(best.mde), f"{base}.{best.how}.mde"),
                 ".",
             )
         )
