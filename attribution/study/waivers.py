@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attribution.core.finding import Finding
-from attribution.core.periods import period_start
 from attribution.design.review_tables import Waiver
 from attribution.design.schema import StudyDesign
+from attribution.errors import DataError
+from attribution.study.baseline import first_day
 
 
 def with_waivers(findings: Sequence[Finding], design: StudyDesign, date: datetime.date | None) -> tuple[Finding, ...]:
@@ -35,11 +36,11 @@ def with_waivers(findings: Sequence[Finding], design: StudyDesign, date: datetim
 
 
 def _date(design: StudyDesign, given: datetime.date | None) -> datetime.date | None:
-    """Return the date that is given, else the first day of the launch; None where that is a counter."""
-    launch, length = design.timing.launch, design.timing.period
-    if given is not None or (isinstance(launch, int) and length != "year"):
-        return given
-    return launch if type(launch) is datetime.date else period_start(launch, length)
+    """Return the date that is given, else the first day of the launch; None where that has no place in the calendar."""
+    try:
+        return given or first_day(design.timing)
+    except DataError:
+        return None
 
 
 def _waived(finding: Finding, waiver: Waiver, date: datetime.date | None) -> Finding:
