@@ -37,9 +37,9 @@ def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable
         "baseline_equivalence", "launch", "clusters_per_arm", "standard_error", "contamination", "units_lost",
         "observation_gap", "share_estimable", "draws_failed", "series_length", "synthetic_fit",
         "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", "leavers", "untouched_outcome",
-        *BEFORE, *COHORT, *GRAPH,
+        "prespecified", *BEFORE, *COHORT, *GRAPH,
     }  # fmt: skip
-    said = ("contamination", "attrition", "untouched_outcome", *COHORT, *GRAPH)
+    said = ("contamination", "attrition", "untouched_outcome", "prespecified", *COHORT, *GRAPH)
     assert all("no data" in finding.message for finding in skipped if finding.id not in said)
 
 
@@ -79,7 +79,7 @@ def test_a_review_is_iterated_counted_indexed_and_shown(make_study: Callable[...
     assert len(review) == len(list(review)) == len(CHECKS)
     assert review[0].id == "baseline_equivalence"
     assert [finding.id for finding in review.gates_failed] == ["learner_time"]
-    assert repr(review).startswith("Review(1 fail, 5 warn, ")
+    assert repr(review).startswith("Review(1 fail, 6 warn, ")
     frame = review.tidy()
     columns = ["id", "status", "observed", "threshold", "source", "message", "remedy", "waived"]
     assert list(frame.columns) == columns
