@@ -17,7 +17,17 @@ _STUDY: dict[str, Any] = {
     "schema": 1,
     "study": {"id": "sales-2026", "title": "Sales training", "question": "Did it raise sales?", "frame": "roi"},
     "program": {"name": "Sales academy"},
-    "kpi": [{"id": "sales", "column": "sales", "label": "Monthly sales", "unit": "orders", "direction": "higher"}],
+    "kpi": [
+        {
+            "id": "sales",
+            "column": "sales",
+            "label": "Monthly sales",
+            "unit": "orders",
+            "direction": "higher",
+            "expected_effect": 2.0,
+            "effect_source": "a pilot",
+        }
+    ],
     "data": {"source": "file", "path": "data.csv"},
     "columns": {"unit": "person", "period": "month", "adopted": "start"},
     "assignment": {"mechanism": "manager", "level": "person"},

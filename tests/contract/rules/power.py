@@ -16,12 +16,13 @@ from tests.studies import sales_of
 
 PLAN = {"trained_clusters": 24, "control_clusters": 36, "sd": 3.0, "autocorrelation": 0.5}
 FREE = {"study.frame": "outcomes", "valuation": None, "cost": None, "finance": None}
+SILENT = {"kpi.0.expected_effect": None, "kpi.0.effect_source": "a pilot"}
 HAIR = 1e-9
 
 
 def _planned(changes: Mapping[str, Any] | None = None, **power: Any) -> Evidence:
     """Return the design alone, with what its plan could see: 24 people trained and 36 not, 3 months before, 4 after."""
-    design = design_of({"power": PLAN | power, "kpi.0.effect_source": "a pilot"} | dict(changes or {}))
+    design = design_of({"power": PLAN | power} | SILENT | dict(changes or {}))
     found = powers_of(design, None, fixes=True)["primary"]
     return Evidence(design=design, ledger=ledger_of(design), power=found, analysis=design.analysis[0])
 
@@ -44,7 +45,7 @@ def _pays_from() -> float:
 
 def _followed(changes: Mapping[str, Any]) -> Evidence:
     """Return the study with its follow-up: the MDE is that of the estimate's own standard error."""
-    found = evidence_of(sales_of(), {"kpi.0.effect_source": "a pilot"} | dict(changes))
+    found = evidence_of(sales_of(), SILENT | dict(changes))
     assert found.design is not None
     power = powers_of(found.design, None)["primary"]
     return Evidence(found.design, found.panel, estimate=found.estimate, estimates=found.estimates, power=power)
