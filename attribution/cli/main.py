@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from attribution.cli import rehearsing, studies, templates
+from attribution.cli import freezing, rehearsing, studies, templates
 from attribution.cli.shared import DONE, UNUSABLE, say
 from attribution.errors import AttributionError
 
@@ -36,7 +36,17 @@ def options(
     """Say how much of a KPI's change a training program caused, how sure we are, and what that is worth."""
 
 
-for command in (templates.new, studies.check, rehearsing.rehearse, studies.run, studies.schema, studies.methods):
+for command in (
+    templates.new,
+    studies.check,
+    rehearsing.rehearse,
+    freezing.freeze,
+    freezing.amend,
+    freezing.diff,
+    studies.run,
+    studies.schema,
+    studies.methods,
+):
     app.command()(command)
 
 
