@@ -133,8 +133,9 @@ def power(evidence: Evidence) -> Finding:
             f"{small} of {waves} have fewer than {TOO_FEW} clusters",
             "simulate it with the very test, attribution check --simulate 500, or train in fewer and larger waves",
         )
-    what = "what is declared" if target is not None else "what pays for the costs; no effect is declared"
-    return POWER.finding("pass", observed, f"{chance} the study sees {what}")
+    if target is None:
+        return POWER.finding("pass", observed, "the study sees an effect that pays for the costs; none is declared")
+    return POWER.finding("pass", observed, "the study sees what is declared")
 
 
 def pays(evidence: Evidence) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,6 @@ def _followed(changes: Mapping[str, Any]) -> Evidence:
 
 def _judged(evidence: Evidence, **changes: Any) -> Evidence:
     """Return the evidence with a plan whose break-even effect is out of the way."""
-    from dataclasses import replace
-
     assert evidence.power is not None
     return replace(evidence, power=replace(evidence.power, **changes))
 

@@ -59,6 +59,9 @@ FINDINGS = {
     "leavers": "pass",
     "focus": "pass",
     "kpi_owner": "warn",
+    "effect_declared": "warn",
+    "power": "pass",
+    "pays": "skipped",
 }
 
 

@@ -237,7 +237,8 @@ def test_a_rehearsal_that_fails_is_counted_with_its_reason(study: Callable[..., 
     # In the last months of the history nobody is measured but two people.
     frame = history()
     frame.loc[(frame["month"] >= MONTHS[-4]) & (frame["person"] > "001"), "sales"] = np.nan
-    found = rehearse(study(frame), rehearsals=26)
+    undeclared = {"kpi.0.expected_effect": None, "kpi.0.effect_source": None}
+    found = rehearse(study(frame, **undeclared), rehearsals=26)
     failed = found.measure("failed")
     assert failed.value == sum(found.problems.values()) > 0
     assert all("no" in reason or "clusters have" in reason for reason in found.problems)
@@ -261,7 +262,8 @@ def test_the_effect_is_the_worthwhile_one_else_the_expected_one(study: Callable[
 
 
 def test_where_no_effect_is_declared_it_is_the_smallest_that_could_be_seen(study: Callable[..., Any]) -> None:
-    found = rehearse(study(), rehearsals=26)
+    undeclared = {"kpi.0.expected_effect": None, "kpi.0.effect_source": None}
+    found = rehearse(study(**undeclared), rehearsals=26)
     nothing, mde = found.effects
     assert (nothing, found.injected_as[1]) == (0.0, "the smallest effect that the study could see")
     # What the formula says is seen four times in five: within three Monte Carlo errors.

@@ -36,7 +36,7 @@ def test_without_the_data_file_the_design_alone_is_reviewed(make_study: Callable
     assert {finding.id for finding in skipped} == {
         "baseline_equivalence", "launch", "clusters_per_arm", "standard_error", "contamination", "units_lost",
         "observation_gap", "share_estimable", "draws_failed", "series_length", "synthetic_fit",
-        "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", "leavers", "untouched_outcome",
+        "pre_trends", "trend_breakdown", "attrition", "unmeasured_confounding", "leavers", "untouched_outcome", "pays",
         "prespecified", *BEFORE, *COHORT, *GRAPH,
     }  # fmt: skip
     said = ("contamination", "attrition", "untouched_outcome", "prespecified", *COHORT, *GRAPH)
