@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from attribution.checks.effects import baseline_of
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
 from attribution.diagnostics.baseline import compared_arms
+from attribution.diagnostics.planned import known_arms
 
 OTHERS = Rule(
     "other_interventions",
@@ -79,9 +81,13 @@ def contamination(evidence: Evidence) -> Finding:
 def _single_groups(evidence: Evidence) -> list[str]:
     """Return the group columns in which one arm has a single value that is not everybody's, in words."""
     panel, estimate = evidence.panel, evidence.estimate
-    if panel is None or estimate is None:
+    if panel is None or evidence.design is None:
         return []
-    arms = compared_arms(panel, estimate)
+    # Before the follow-up the column of the training may say already who is trained and who is not.
+    if estimate is None:
+        arms = known_arms(panel, None, baseline_of(evidence))
+    else:
+        arms = compared_arms(panel, estimate)
     if arms is None:
         return []
     entered = arms.trained | arms.control

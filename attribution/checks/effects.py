@@ -61,14 +61,14 @@ def is_compared(evidence: Evidence) -> bool:
 def effect_looked_for(evidence: Evidence) -> tuple[float, str] | None:
     """Return the size of the effect that the study looks for and in words where it comes from; None without any.
 
-    The worthwhile effect that the design declares, else the expected one, else the smallest that the study could see,
-    else the one that it found.
+    The expected effect that the design declares, else the smallest worthwhile one (decision 38), else the smallest that
+    the study could see, else the one that it found.
     """
     kpi, power, estimate = kpi_of(evidence), evidence.power, evidence.estimate
-    if kpi is not None and kpi.minimum_worthwhile_effect:
-        return abs(kpi.minimum_worthwhile_effect), "the smallest worthwhile effect"
     if kpi is not None and kpi.expected_effect:
         return abs(kpi.expected_effect), "the expected effect"
+    if kpi is not None and kpi.minimum_worthwhile_effect:
+        return abs(kpi.minimum_worthwhile_effect), "the smallest worthwhile effect"
     if power is not None and power.best.mde > 0:
         return power.best.mde, "the smallest effect that the study could see"
     if estimate is not None and "effect" in estimate.terms and estimate.value("effect"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from attribution.checks.evidence import Evidence
@@ -42,6 +43,7 @@ CASES = {
         "fail": lambda: _prices("trained", 1.0),
         "pass: one of the trained at the second site": lambda: _sites(1),
         "fail: all of the trained at one site": lambda: _sites(0),
+        "fail: the same, seen before the follow-up": lambda: replace(_sites(0), estimate=None, estimates={}),
     },
     "contamination": {
         "pass": lambda: Evidence(design=design_of({"assignment.contamination": 0})),
