@@ -113,7 +113,7 @@ def fixes_of(
     >>> noise_at = lambda span: declared_noise(sd=1.0, span=span, icc=1.0, autocorrelation=0.5)
     >>> found = fixes_of(Plan("did", {}, arms, (0,), (1,)), noise_at, target=1.0, costs=Costs(500.0, 100.0))
     >>> [(fix.words, round(fix.mde.mde, 2), fix.cost) for fix in found if fix.cost is not None and fix.enough]
-    [('14 more untrained clusters', 1.0, 1400.0), ('4 more clusters trained and 4 more not', 1.0, 2400.0)]
+    [('7 more clusters trained and 7 more not', 0.99, 4200.0)]
     """
     asked = _Asked(plan, noise_at, target, level, power, costs or Costs(), cluster, period)
     now = asked.mde(plan)
