@@ -143,8 +143,14 @@ def pays(evidence: Evidence) -> Finding:
     found = evidence.power
     if found is None:
         return PAYS.skipped("no design says what is expected")
+    if found.total_cost is None:
+        return PAYS.skipped("the design prices no effect of this KPI")
     if found.break_even is None:
-        return PAYS.skipped("the design prices no effect of this KPI, or nobody is planned to be trained")
+        return PAYS.skipped(
+            "the costs are there, but not how many are to be trained: add trained_clusters to [power]"
+            if not found.plan.trained
+            else "the analysis estimates no effect on the trained that could be priced"
+        )
     wanted, name = (found.expected, "expected") if found.expected is not None else (found.worthwhile, "worthwhile")
     if wanted is None:
         return PAYS.skipped("the design declares no effect that could pay")

@@ -110,7 +110,7 @@ class _Asked:
             break_even=None if money is None else break_even(money.benefits, money.total),
             currency="" if design.finance is None else design.finance.currency,
             benefit_at_mde=None,
-            total_cost=None if money is None else money.total,
+            total_cost=self._total(kpi),
             notes=who.notes,
         )
         mde, must_see = found.best.mde, found.must_see
@@ -196,6 +196,10 @@ class _Asked:
             )
         except MethodError as error:
             return no_mde(f"{error.what}: {error.remedy}", level, share, "simulated")
+
+    def _total(self, kpi: Kpi) -> float | None:
+        ledger = ledger_of(self.design)
+        return None if ledger is None or all(one.kpi != kpi.id for one in self.design.valuation) else ledger.total
 
     def _money(self, who: Planned, kpi: Kpi) -> _Money | None:
         """Return what the plan is worth, as the run will price it; None where there is no money, or nobody planned."""
