@@ -348,4 +348,4 @@ def _each(price: float | None, arm: str, noun: str, costs: Costs) -> str:
     if price is None:
         return f"what one more {arm} {one} costs is not declared"
     said = f" ({costs.said})" if arm == "trained" and costs.said else ""
-    return f"{price:,.0f} a {arm} {one}{said}"
+    return f"{price:,.0f} for each {arm} {one}{said}"

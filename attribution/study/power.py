@@ -113,14 +113,13 @@ class _Asked:
             total_cost=self._total(kpi),
             notes=who.notes,
         )
-        mde, must_see = found.best.mde, found.must_see
+        mde, target = found.best.mde, _to_mend(found)
         if money is not None and isfinite(mde):
             found = replace(found, benefit_at_mde=worth(money.benefits, mde))
-        if not fixes or must_see is None or not isfinite(analytic.mde) or not isfinite(mde) or mde <= must_see:
+        if not fixes or target is None or not isfinite(analytic.mde):
             return found
         # By formula: what the simulated test needs more than the formula says, it needs of every change as well.
-        target = must_see * analytic.mde / mde
-        return replace(found, fixes=self._fixes(who, noise_at, target, level, share, money))
+        return replace(found, fixes=self._fixes(who, noise_at, target * analytic.mde / mde, level, share, money))
 
     def _kpi(self) -> Kpi:
         return next(one for one in self.design.kpi if one.id == self.analysis.kpi)
@@ -244,3 +243,11 @@ class _Asked:
             history=who.places.first if self.linked is not None else 0,
             by_chance=design.assignment.mechanism in RANDOM,
         )
+
+
+def _to_mend(found: DesignPower) -> float | None:
+    """Return the gravest effect that goes unseen: what it must see, else the worthwhile one, or one that just pays."""
+    for effect in (found.must_see, found.worthwhile, found.break_even):
+        if effect is not None and found.best.mde > effect:
+            return effect
+    return None
