@@ -54,7 +54,10 @@ def print_findings(findings: Iterable[Finding], only: tuple[str, ...] = ()) -> N
     for finding in findings:
         if only and finding.status not in only:
             continue
-        say(f"\n  {finding.status.upper():7} {finding.id}: {finding.message}")
+        word = "waived" if finding.waived else finding.status
+        say(f"\n  {word.upper():7} {finding.id}: {finding.message}")
+        if finding.waived:
+            say(f"          {finding.waived}")
         if finding.observed:
             say(f"          observed {finding.observed}; threshold {finding.threshold} [{finding.source}]")
         if finding.remedy:
@@ -62,9 +65,11 @@ def print_findings(findings: Iterable[Finding], only: tuple[str, ...] = ()) -> N
 
 
 def finish(findings: Iterable[Finding]) -> NoReturn:
-    failed = [finding.id for finding in findings if finding.gate_failed]
+    found = list(findings)
+    failed = [finding.id for finding in found if finding.gate_failed]
+    waived = [finding.id for finding in found if finding.waived]
     if failed:
         say(f"\nA gate failed: {', '.join(failed)} (exit {GATE_FAILED})")
         raise typer.Exit(GATE_FAILED)
-    say("\nNo gate failed (exit 0)")
+    say(f"\nNo gate failed that is not waived: {', '.join(waived)} (exit 0)" if waived else "\nNo gate failed (exit 0)")
     raise typer.Exit(DONE)

@@ -31,7 +31,9 @@ def run(
     from rich.console import Console
 
     from attribution.design.load import load_design
+    from attribution.report.banner import standing
     from attribution.report.claims import compile_claim
+    from attribution.report.format import capital
     from attribution.report.write import write
     from attribution.study.run import run as run_study
 
@@ -42,6 +44,8 @@ def run(
         report = write(result, folder)
     claim = compile_claim(result)
     say(f"{study.study.title}, as of {result.manifest.as_of} (grade {claim.grade}: {claim.meaning})")
+    if result.prespecified.state != "not_frozen":
+        say(f"  {capital(standing(result.prespecified))}")
     say("".join(f"\n  {sentence}\n" for sentence in (claim.sentence, *claim.others)))
     for tile in claim.tiles:
         say(f"  {tile.title}: {tile.headline.text}" + (f" ({tile.interval})" if tile.interval else ""))
@@ -55,6 +59,7 @@ def check(
     design: Design,
     as_of: AsOf = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the review sheet, one page, to this file.")] = None,
+    markdown: Annotated[Path | None, typer.Option("--md", help="Write the same in Markdown to this file.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the same as JSON to this file.")] = None,
     simulate: Annotated[
         int, typer.Option(min=0, help="Try the smallest effect on so many simulated data sets; 0: by formula alone.")
@@ -69,7 +74,7 @@ def check(
     from attribution.study.sources import data_path
 
     study = load_design(design)
-    endings = {".html": html, ".json": json_file}
+    endings = {".html": html, ".md": markdown, ".json": json_file}
     files = {ending: file for ending, file in endings.items() if file is not None}
     if files:
         from attribution.report.review_write import require_files, write_reviews

@@ -9,6 +9,7 @@ from attribution.checks.money import CATEGORY, ILLUSTRATIVE, LEARNER
 from attribution.core.finding import Finding
 from attribution.inference.takers import TAKE_UP, effect_on_takers
 from attribution.report import words
+from attribution.report.banner import banner, illustrative
 from attribution.report.format import between, capital, money, number, percent, signed, signed_percent
 from attribution.report.grades import grade_of
 from attribution.study.link import FIRST_CLAIM_DAY
@@ -77,7 +78,7 @@ def compile_claim(result: StudyResult) -> Claim:
         label=labels.pop() if len(labels) == 1 else words.MIXED,
         sentence=sentences[0],
         others=tuple(sentences[1:]),
-        banner=_banner(result),
+        banner=banner(result),
         tiles=(_changed(result), _effect(result, verdict), _worth(result)),
         threats=_threats(result, grade.letter),
         interval_note="" if verdict == "too_early" else interval_note(result),
@@ -103,17 +104,6 @@ def interval_note(result: StudyResult) -> str:
         f"{capital(said)}; the headline (Fieller) does not: it counts the noise in the observed change "
         f"that the share is divided by, which with {trained} is not small."
     )
-
-
-def _banner(result: StudyResult) -> tuple[str, ...]:
-    lines = [f"Gate failed: {finding.message}." for finding in result.gates_failed]
-    if result.roi is not None and _illustrative(result):
-        lines.append("Money inputs are illustrative: no published source, no approver.")
-    return tuple(dict.fromkeys(lines))
-
-
-def _illustrative(result: StudyResult) -> bool:
-    return any(one.id.startswith("illustrative_money") and one.status == "warn" for one in result.findings)
 
 
 def _size(result: StudyResult, term: str) -> tuple[Number, str]:
@@ -240,9 +230,11 @@ def _worth(result: StudyResult) -> Tile:
     width = net.high - net.low
     shown = Number(f"ROI {signed_percent(ratio.estimate)}", "roi.roi.estimate")
     amount = money(net.estimate, found.currency, width=width)
-    caution = " Inputs are illustrative." if _illustrative(result) else ""
+    caution = " Inputs are illustrative." if illustrative(result) else ""
     if _money_gates(result):
         caution += " A gate about money failed: do not quote it."
+    elif any(one.waived for one in _about_money(result)):
+        caution += " A gate about money failed and is waived."
     if found.benefit_draws is None:
         return Tile(
             title,
@@ -274,10 +266,14 @@ def _costs_of(result: StudyResult, trained: int) -> str:
 
 
 def _money_gates(result: StudyResult) -> tuple[Finding, ...]:
-    """Return the failed gates about money."""
+    """Return the failed gates about money, but for those that are waived."""
+    return tuple(finding for finding in _about_money(result) if finding.gate_failed)
+
+
+def _about_money(result: StudyResult) -> tuple[Finding, ...]:
     rules = {rule.id for rule in (LEARNER, CATEGORY, ILLUSTRATIVE)}
     # With several primary analyses a finding's id is followed by the analysis in brackets.
-    return tuple(finding for finding in result.gates_failed if finding.id.partition("[")[0] in rules)
+    return tuple(finding for finding in result.findings if finding.id.partition("[")[0] in rules)
 
 
 def _threats(result: StudyResult, grade: str) -> tuple[str, ...]:

@@ -49,14 +49,17 @@ def grade_of(result: StudyResult) -> Grade:
     A is a study randomised by a source that says so, analysed as assigned, with attrition inside the cautious
     boundary. B needs a comparison, no failed gate, and three baseline periods or an assignment that is random-like
     with its source; a comparison with less is C, and so is a projected trend, whatever it is compared with; none is D.
+    A gate that is waived counts as failed.
     """
     estimate = result.estimate
     projected = estimate.rows == "periods"
     if not projected and not estimate.n.control.units:
         return Grade("D", MEANINGS["D"], "nobody untrained was compared")
-    if result.gates_failed:
-        failed = ", ".join(finding.id.replace("_", " ") for finding in result.gates_failed)
-        return Grade("C", PROJECTED if projected else MEANINGS["C"], f"failed: {failed}")
+    # A waiver lets the claim be made; it makes the evidence no better.
+    failed = [one for one in result.findings if one.status == "fail"]
+    if failed:
+        named = ", ".join(f"{one.id.replace('_', ' ')}{' (waived)' * bool(one.waived)}" for one in failed)
+        return Grade("C", PROJECTED if projected else MEANINGS["C"], f"failed: {named}")
     if projected:
         return Grade("C", PROJECTED, "what would have happened is projected from the trained’s own past")
     assignment = result.design.assignment

@@ -9,6 +9,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.finance.roi import Roi
 from attribution.report import cohort_tables, pictures, tables
+from attribution.report.banner import standing
 from attribution.report.cells import Cell, integer
 from attribution.report.claims import Claim
 from attribution.report.compared import Sentence, as_read, compared, declared_table
@@ -48,6 +49,7 @@ def render(result: StudyResult, claim: Claim, previous: dict[str, str] | None = 
         kpi=kpi,
         as_of=result.manifest.as_of,
         frame=FRAMES[result.design.study.frame],
+        standing=standing(result.prespecified),
         failed=bool(result.gates_failed),
         claim=claim,
         waterfall=pictures.waterfall(result),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -276,13 +276,58 @@ class DeclaredRecord(Record):
     assignment: Assignment
 
 
+class ChangeRecord(Record):
+    """One field of the design that changed; `old` or `new` is null where it is not set, `decides` can be the claim."""
+
+    field: str
+    old: Any
+    new: Any
+    words: str
+    decides: bool
+
+
+class AmendmentRecord(Record):
+    """A declared change, `told` in words; `later_rows` are measured rows from the launch on that were there by then."""
+
+    time: str
+    time_from: str
+    name: str
+    reason: str
+    kind: Literal["minor", "major"]
+    data_seen: bool
+    later_rows: int
+    changes: tuple[ChangeRecord, ...]
+    told: str
+
+
+class PrespecifiedRecord(Record):
+    """Whether the study is what was decided before its launch; `holds` where it may be called pre-specified.
+
+    `late` says why it was frozen, or amended, too late for that; `deviations` are changes that nobody declared.
+    """
+
+    state: Literal["frozen", "amended", "departed", "not_frozen", "broken"]
+    holds: bool
+    sentence: str
+    late: str
+    time: str | None
+    time_from: str
+    reviewers: tuple[str, ...]
+    deviations: tuple[ChangeRecord, ...]
+    amendments: tuple[AmendmentRecord, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ManifestRecord(Manifest):
-    """Digests, seed and versions; `previous` are the digests of the run this one replaced."""
+    """Digests, seed and versions; `previous` are the digests of the run this one replaced.
+
+    `prespecified` says what was frozen before the launch, and what has changed since.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     previous: Mapping[str, str] | None
+    prespecified: PrespecifiedRecord
 
 
 class Results(Record):

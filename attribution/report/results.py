@@ -9,9 +9,11 @@ from typing import Any
 from attribution.core.estimate import Estimate
 from attribution.core.interval import Interval
 from attribution.core.panel import NEVER, Panel
+from attribution.design.prespecified import Prespecified
 from attribution.diagnostics.baseline import baseline_balance
 from attribution.finance.roi import QUANTITIES
 from attribution.inference.factor import AttributionFactor
+from attribution.report.banner import amendment_told
 from attribution.report.claims import Claim
 from attribution.report.cohort_results import made_record
 from attribution.report.doubt import doubt_record
@@ -20,8 +22,10 @@ from attribution.report.made import made
 from attribution.report.projection import projection, projects
 from attribution.report.record import or_null, record_from
 from attribution.report.records import (
+    AmendmentRecord,
     AmountRecord,
     BalanceRecord,
+    ChangeRecord,
     ClaimRecord,
     CohortRecord,
     CoverageRecord,
@@ -32,6 +36,7 @@ from attribution.report.records import (
     LaterRecord,
     ManifestRecord,
     PercentRecord,
+    PrespecifiedRecord,
     ProjectedRecord,
     ReadRecord,
     Results,
@@ -76,13 +81,33 @@ def results(result: StudyResult, claim: Claim, previous: dict[str, str] | None) 
         trends=_trends(result),
         unmeasured=doubt_record(result),
         declared=DeclaredRecord(program=design.program, kpi=design.kpi, assignment=design.assignment),
-        manifest=ManifestRecord(**asdict(result.manifest), previous=previous),
+        manifest=ManifestRecord(
+            **asdict(result.manifest), previous=previous, prespecified=prespecified_record(result.prespecified)
+        ),
     )
 
 
 def results_json_schema() -> dict[str, Any]:
     """Return the JSON Schema of `results.json`."""
     return Results.model_json_schema(mode="serialization")
+
+
+def prespecified_record(known: Prespecified) -> PrespecifiedRecord:
+    """Return whether a study is what was decided before its launch, as JSON holds it."""
+    return PrespecifiedRecord(
+        state=known.state,
+        holds=known.holds,
+        sentence=known.sentence,
+        late=known.late,
+        time=None if known.time is None else known.time.isoformat(),
+        time_from=known.time_from,
+        reviewers=known.reviewers,
+        deviations=tuple(ChangeRecord(**asdict(one)) for one in known.deviations),
+        amendments=tuple(
+            AmendmentRecord(**(asdict(one) | {"time": one.time.isoformat(), "told": amendment_told(one)}))
+            for one in known.amendments
+        ),
+    )
 
 
 def _terms(estimate: Estimate, level: float) -> tuple[TermRow, ...]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 from attribution.core.estimate import Estimate
 from attribution.core.terms import parse
+from attribution.design.prespecified import Prespecified
 from attribution.diagnostics.baseline import baseline_balance
 from attribution.finance.costs import CATEGORIES
 from attribution.finance.roi import QUANTITIES, Amount, Roi
 from attribution.inference.factor import AttributionFactor
+from attribution.report.banner import amendment_told
 from attribution.report.cells import (
     Cell,
     Columns,
@@ -317,11 +319,27 @@ def manifest_table(result: StudyResult, previous: dict[str, str] | None) -> Tabl
         ("seed", str(manifest.seed), "seed"),
         ("draws", integer(manifest.draws), "draws"),
         ("confidence level", level_text(manifest.level), "level"),
+        *_prespecified(result.prespecified),
         *((f"version of {name}", one, f"versions.{name}") for name, one in manifest.versions.items()),
         *((f"previous run: {_words(name)}", one, f"previous.{name}") for name, one in (previous or {}).items()),
     ]
     rows = tuple((Cell(name, kind="head"), Cell(value, f"manifest.{key}", "words")) for name, value, key in facts)
     return Table("What this report was made of", (("what", "words"), ("value", "words")), rows)
+
+
+def _prespecified(known: Prespecified) -> list[tuple[str, str, str]]:
+    """Return what the manifest says of the freezing, the amendments and what was not declared."""
+    base = "prespecified"
+    facts = [("decided before the launch", known.sentence, f"{base}.sentence")]
+    if known.time is not None:
+        facts.append(("frozen", known.time.isoformat(), f"{base}.time"))
+        facts.append(("frozen, time by", known.time_from, f"{base}.time_from"))
+    facts += [("reviewed by", name, f"{base}.reviewers.{place}") for place, name in enumerate(known.reviewers)]
+    for place, one in enumerate(known.amendments):
+        facts.append((f"{one.kind} amendment", amendment_told(one), f"{base}.amendments.{place}.told"))
+    for place, change in enumerate(known.deviations):
+        facts.append(("changed, not declared", change.words, f"{base}.deviations.{place}.words"))
+    return facts
 
 
 def _words(name: str) -> str:

@@ -128,7 +128,7 @@ def _csv(result: StudyResult) -> str:
 def _findings_csv(result: StudyResult) -> str:
     import pandas as pd
 
-    names = ["id", "status", "observed", "threshold", "message", "remedy", "source"]
+    names = ["id", "status", "observed", "threshold", "message", "remedy", "source", "waived"]
     rows = [[_cell(getattr(finding, name)) for name in names] for finding in result.findings]
     return str(pd.DataFrame(rows, columns=names).to_csv(index=False, lineterminator="\n"))
 

@@ -215,7 +215,8 @@ def _said(value: Any) -> str:
         return value
     if isinstance(value, (tuple, list)):
         return f"[{_listed([_said(one) for one in value])}]"
-    return echo(value)
+    written = echo(value)
+    return f"−{written[1:]}" if isinstance(value, (int, float)) and written.startswith("-") else written
 
 
 def _listed(values: list[str], most: int = 4) -> str:

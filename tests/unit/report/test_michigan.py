@@ -57,6 +57,7 @@ FINDINGS = {
     "placebo_trained": "pass",
     "roster_frozen": "warn",
     "leavers": "pass",
+    "prespecified": "warn",
     "focus": "pass",
     "kpi_owner": "warn",
     "effect_declared": "warn",
