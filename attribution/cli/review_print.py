@@ -11,7 +11,6 @@ from attribution.cli.shared import print_findings, say
 if TYPE_CHECKING:
     from attribution.core.finding import Finding
     from attribution.planning.records import DesignPower
-    from attribution.report.compared import Sentence
     from attribution.study.review import StudyReview
 
 _WIDE = 110
@@ -22,7 +21,7 @@ _COLOURS = {"fail": "bold red", "waived": "bold red", "warn": "yellow", "pass": 
 
 def print_review(review: StudyReview) -> None:
     """Print a review; where no terminal reads, one line for each thing that a rule says."""
-    from attribution.report.review_words import by_status, stage_line
+    from attribution.report.review_words import by_status, frozen, stage_line
     from attribution.study.go import go_no_go
 
     design, decision = review.design, go_no_go(review)
@@ -42,14 +41,17 @@ def print_review(review: StudyReview) -> None:
     else:
         print_findings(shown)
     _print_skipped(found["skipped"])
+    say("")
+    for line in frozen(review):
+        say(f"  frozen? {line}")
     for line in design.limits.text:
-        say(f"\n  limit: {line}")
+        say(f"  limit: {line}")
 
 
 def _print_power(review: StudyReview, name: str, power: DesignPower) -> None:
     from attribution.report.cells import Table
     from attribution.report.review_tables import fixes_table
-    from attribution.report.review_words import rests_on
+    from attribution.report.review_words import plain, rests_on
 
     if len(review.powers) > 1:
         say(f"\nAnalysis {name}:")
@@ -63,17 +65,17 @@ def _print_power(review: StudyReview, name: str, power: DesignPower) -> None:
             say(f"    {change.text}: {seen.text} {unit}, {said}; costs {cost.text} ({words.text})")
     say("  What this rests on:")
     for line in rests_on(review, power):
-        say(f"    {_text(line)}")
+        say(f"    {plain(line)}")
 
 
 def _print_tiles(review: StudyReview, power: DesignPower | None) -> None:
-    from attribution.report.review_words import tiles
+    from attribution.report.review_words import plain, tiles
 
     say("")
     for tile in tiles(review, power):
-        beneath = f" ({_text(tile.beneath)})" if tile.beneath else ""
+        beneath = f" ({plain(tile.beneath)})" if tile.beneath else ""
         say(
-            f"  {tile.title}{'' if tile.title.endswith('?') else ':'} {tile.headline.text}{beneath}. {_text(tile.note)}"
+            f"  {tile.title}{'' if tile.title.endswith('?') else ':'} {tile.headline.text}{beneath}. {plain(tile.note)}"
         )
 
 
@@ -107,7 +109,3 @@ def _fits_a_table() -> bool:
     from rich.console import Console
 
     return sys.stdout.isatty() and Console().width >= _WIDE
-
-
-def _text(sentence: Sentence) -> str:
-    return "".join(part if isinstance(part, str) else part.text for part in sentence)

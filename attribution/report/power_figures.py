@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from attribution.core.periods import parse_label
 from attribution.errors import MethodError, require_type
 from attribution.planning.records import DesignPower, Mde, Plan, PlannedCohort
 from attribution.report import drawing
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _FARTHEST = 2.5
 """How many times the smallest effect that can be seen the axis reaches; a mark beyond it is named at the edge."""
+
+_ROOM = 0.12
+"""What the name of a mark takes above the curve, of its height from 0 to 1."""
 
 _ROWS = 8
 """The most rows of a calendar: of more starts, neighbours share a row."""
@@ -76,7 +81,7 @@ def power_curve(
     ax.plot(best.mde, best.power, "o", markersize=8, color=TRAINING, mfc=PAGE, mew=2, zorder=4)
     ax.set_xlim(0, end)
     rows = len(within) + len(beyond)
-    ax.set_ylim(0, 1.04 + 0.1 * rows)
+    ax.set_ylim(0, 1.04 + _ROOM * rows)
     # Names of the left half run right, those of the right half run left: so ordered, the fewest cross a line.
     left = sorted((mark for mark in within if mark.effect <= 0.5 * end), key=lambda mark: mark.effect)
     right = sorted((mark for mark in within if mark.effect > 0.5 * end), key=lambda mark: -mark.effect)
@@ -107,7 +112,7 @@ def _name_marks(ax: Axes, within: list[_Mark], beyond: list[_Mark], end: float) 
     """Draw a line for each mark, and its name in a row of its own above the curve, so that no two names meet."""
     total = len(within) + len(beyond)
     for row, mark in enumerate(within):
-        height = 1.04 + 0.1 * (total - row - 1)
+        height = 1.04 + _ROOM * (total - row - 1)
         colour = TRAINING if mark.strong else INK
         # The line of the smallest effect ends at the curve: above, it would hide where it comes from.
         ax.plot((mark.effect, mark.effect), (0, height + 0.05), color=colour, linewidth=1.5, zorder=2)
@@ -128,7 +133,7 @@ def _name_marks(ax: Axes, within: list[_Mark], beyond: list[_Mark], end: float) 
     for row, mark in enumerate(beyond):
         ax.annotate(
             f"{mark.words} {number(mark.effect)} →",
-            (end, 1.09 + 0.1 * row),
+            (end, 1.09 + _ROOM * row),
             ha="right",
             va="center",
             fontsize=12,
@@ -184,7 +189,7 @@ def calendar(
     ax.set_yticks([])
     drawing.quiet(ax, grid="x")
     ax.grid(visible=False)
-    drawing.axis_label(ax, f"{period}; dark from the {period} in which training starts")
+    drawing.axis_label(ax, f"{period}; dark once training has started")
     return drawing.titled(ax, _who_starts(plan, labels, cluster))
 
 
@@ -225,8 +230,22 @@ def _row_label(row: list[PlannedCohort], labels: tuple[str, ...], cluster: str, 
     first, last = row[0].start, row[-1].start
     when = "not trained"
     if first is not None and last is not None:
-        when = labels[first] if first == last else f"{labels[first]} to {labels[last]}"
+        when = f"{labels[first]} to {labels[last]}"
+        if first == last:
+            when = f"by {labels[first]}" if _after_a_gap(labels, first) else labels[first]
     return f"{when}: {_counted(clusters, units, cluster, unit)}"
+
+
+def _after_a_gap(labels: tuple[str, ...], start: int) -> bool:
+    """Say whether periods are missing right before a start, so that training may have begun in one of them."""
+    if start == 0:
+        return True
+    before, first = (int(label) if label.isdecimal() else parse_label(label) for label in labels[start - 1 : start + 1])
+    if isinstance(before, int) and isinstance(first, int):
+        return first - before > 1
+    if isinstance(before, pd.Period) and isinstance(first, pd.Period):
+        return before + 1 != first
+    return False
 
 
 def _counted(clusters: int, units: int, cluster: str, unit: str) -> str:
@@ -237,7 +256,7 @@ def _who_starts(plan: Plan, labels: tuple[str, ...], cluster: str) -> str:
     starts = sorted({one.start for one in plan.trained if one.start is not None})
     if not starts:
         return f"Nobody starts: {plural(plan.control_clusters, cluster)} are followed"
-    when = f"in {labels[starts[0]]}"
+    when = f"{'by' if _after_a_gap(labels, starts[0]) else 'in'} {labels[starts[0]]}"
     if len(starts) > 1:
         when = f"in {len(starts)} waves from {labels[starts[0]]} to {labels[starts[-1]]}"
     verb = "starts" if plan.trained_clusters == 1 else "start"

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from attribution.core.finding import Finding
 from attribution.report.record import Record
-from attribution.report.records import DeclaredRecord
+from attribution.report.records import DeclaredRecord, PrespecifiedRecord
 
 Judged: TypeAlias = Literal["analytic", "simulated", "measured"]
 """Where an MDE comes from: the formula, simulation, or the standard error of the estimate."""
@@ -150,6 +150,7 @@ class ReviewRecord(Record):
     decision: DecisionRecord
     powers: dict[str, PowerRecord]
     findings: tuple[Finding, ...]
+    prespecified: PrespecifiedRecord
     limits: tuple[str, ...]
     declared: DeclaredRecord
     design: str

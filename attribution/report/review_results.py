@@ -13,6 +13,7 @@ from attribution.planning.records import DesignPower, Fix, Mde, Plan
 from attribution.report.power_figures import period_names
 from attribution.report.record import or_null, record_from
 from attribution.report.records import DeclaredRecord
+from attribution.report.results import prespecified_record
 from attribution.report.review_records import (
     CurveRecord,
     DecisionRecord,
@@ -46,6 +47,7 @@ def review_results(review: StudyReview, decision: GoNoGo) -> ReviewRecord:
         decision=DecisionRecord(verdict=decision.verdict, sentence=decision.sentence, reasons=decision.reasons),
         powers={name: _power(review, power) for name, power in review.powers.items()},
         findings=review.findings,
+        prespecified=prespecified_record(review.prespecified),
         limits=design.limits.text,
         declared=DeclaredRecord(program=design.program, kpi=design.kpi, assignment=design.assignment),
         design="" if design.source.path is None else design.source.path.name,

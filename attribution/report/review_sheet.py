@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 from attribution.core.finding import Finding
 from attribution.planning.records import DesignPower
 from attribution.report import power_figures
-from attribution.report.cells import Cell
+from attribution.report.cells import Cell, Table
 from attribution.report.format import capital
 from attribution.report.page import STATUSES, template
 from attribution.report.pictures import Picture, drawn_twice
@@ -16,10 +17,11 @@ from attribution.report.review_records import ReviewRecord
 from attribution.report.review_results import judged, review_results
 from attribution.report.review_tables import curve_table, fixes_table, powers_table, starts_table
 from attribution.report.review_words import (
-    DECISIONS,
     by_status,
+    frozen,
     kpi_of,
     nouns,
+    plain,
     rests_on,
     skipped_by_reason,
     sources,
@@ -30,8 +32,13 @@ from attribution.report.review_words import (
 from attribution.study.go import go_no_go
 from attribution.study.review import StudyReview
 
+_PUNCTUATION = re.compile(r"([\\\\`*_\[\]|~$#])")
+
 MARK = '<meta name="attribution-review" content="'
 """What begins the line of a sheet that names its study: such a file may be replaced by a later review of it."""
+
+MARKDOWN_MARK = "attribution-review "
+"""The same in Markdown, in a comment on the first line."""
 
 
 def review_record(review: StudyReview) -> ReviewRecord:
@@ -44,33 +51,65 @@ def render_review(review: StudyReview) -> str:
 
     Every text is escaped. Every number that stands in the review's JSON file carries its path there as `data-source`.
     """
-    design, decision = review.design, go_no_go(review)
-    powers = list(review.powers.values())
-    # The headline is the first primary analysis of which the power is known.
-    first = next((one for one in powers if math.isfinite(judged(review, one)[1].mde)), powers[0] if powers else None)
-    shown = tuple(_sentence(one, review) for one in review.findings)
+    first = _first(review)
     return template("review.html.j2").render(
-        mark=design.study.id,
-        study=design.study,
-        program=design.program,
-        stage=stage_line(review),
-        decision=decision,
-        label=DECISIONS[decision.verdict],
-        tiles=tiles(review, first),
+        mark=review.design.study.id,
         curve=None if first is None else _curve(review, first),
         plan=None if first is None else _calendar(review, first),
-        rests=() if first is None else rests_on(review, first),
-        # Once there is a follow-up, a plan is past mending.
-        fixes=None if first is None or review.stage == "followup" else fixes_table(design, first),
+        fixes=None if first is None else _fixes(review, first),
         powers=powers_table(review),
-        found=by_status(shown) | {"pass": by_status(review.findings)["pass"]},
-        counts=_counts(review),
-        skipped=skipped_by_reason(review.findings),
-        sources=sources(shown),
-        statuses=STATUSES,
-        limits=design.limits.text,
-        facts=_facts(review),
+        **_said(review, first),
     )
+
+
+def review_markdown(review: StudyReview) -> str:
+    """Return the same in Markdown, for a forge or a message: its figures as tables, every text escaped."""
+    from markupsafe import Markup
+
+    def md(text: str) -> Markup:
+        return Markup(_PUNCTUATION.sub(r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+    first = _first(review)
+    grids = [powers_table(review)]
+    if first is not None:
+        grids += [_fixes(review, first), starts_table(review.design, first) if first.plan.cohorts else None]
+    made = f"<!-- {MARKDOWN_MARK}{review.design.study.id} -->\n"
+    return made + template("review.md.j2").render(
+        md=md, plain=plain, grids=[one for one in grids if one is not None], **_said(review, first)
+    )
+
+
+def _first(review: StudyReview) -> DesignPower | None:
+    """Return the headline's power: that of the first primary analysis of which it is known, or else of the first."""
+    powers = list(review.powers.values())
+    return next((one for one in powers if math.isfinite(judged(review, one)[1].mde)), powers[0] if powers else None)
+
+
+def _fixes(review: StudyReview, found: DesignPower) -> Table | None:
+    """Return what would mend the plan; None once there is a follow-up, when it is past mending."""
+    return None if review.stage == "followup" else fixes_table(review.design, found)
+
+
+def _said(review: StudyReview, first: DesignPower | None) -> dict[str, object]:
+    """Return what the sheet says in words, whatever it is written in."""
+    design = review.design
+    shown = tuple(_sentence(one, review) for one in review.findings)
+    return {
+        "study": design.study,
+        "program": design.program,
+        "stage": stage_line(review),
+        "decision": go_no_go(review),
+        "tiles": tiles(review, first),
+        "rests": () if first is None else rests_on(review, first),
+        "found": by_status(shown) | {"pass": by_status(review.findings)["pass"]},
+        "counts": _counts(review),
+        "skipped": skipped_by_reason(review.findings),
+        "sources": sources(shown),
+        "statuses": STATUSES,
+        "frozen": frozen(review),
+        "limits": design.limits.text,
+        "facts": _facts(review),
+    }
 
 
 def _curve(review: StudyReview, found: DesignPower) -> Picture | None:
@@ -84,7 +123,7 @@ def _curve(review: StudyReview, found: DesignPower) -> Picture | None:
         curve_table(review.design, found),
         f"A rising curve: the chance to see an effect on {label}, by its size in {unit}. Upright lines mark the "
         "smallest effect that can be seen and those that the design declares.",
-        heights=(300, 300),
+        heights=(300, 250),
     )
 
 

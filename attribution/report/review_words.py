@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from attribution.core.finding import Finding
 from attribution.design.schema import Kpi, StudyDesign
 from attribution.planning.records import DesignPower
+from attribution.report.banner import amendment_told, changes_told
 from attribution.report.cells import Cell
 from attribution.report.compared import Sentence
 from attribution.report.format import capital, level_text, money, number, percent, plural
@@ -15,10 +16,7 @@ from attribution.report.grades import MECHANISMS
 from attribution.report.page import STATUSES
 from attribution.report.review_results import chance, judged, measured, relative
 from attribution.report.words import listed, step_unit
-from attribution.study.go import Decision
 from attribution.study.review import StudyReview
-
-DECISIONS: dict[Decision, str] = {"go": "Go", "change": "Change", "no": "No"}
 
 STAGES = {
     "file": "Before the data: the design file alone is reviewed",
@@ -157,12 +155,8 @@ def _pays(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile
         note = ("Expected are ", Cell(number(abs(found.expected)), f"{base}.expected"), f" {unit}, {said}.")
     power = chance(judged(review, found)[1], found.break_even)
     if math.isfinite(power):
-        note = (
-            *note,
-            "An effect that just pays would be seen with ",
-            Cell(percent(power), f"{base}.power_at_break_even"),
-        )
-        note = (*note, " probability.")
+        seen = Cell(percent(power), f"{base}.power_at_break_even")
+        note = (*note, " " * bool(note), "An effect that just pays would be seen with ", seen, " probability.")
     if _illustrative(review):
         note = (*note, " " * bool(note), "The money is illustrative: nobody vouches for it.")
     return SheetTile(title, headline, beneath, note)
@@ -229,8 +223,25 @@ def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
             )
         )
     lines += [(f"Assumed: {_stop(one)}",) for one in noise.assumed]
-    lines += [(_stop(capital(one)),) for one in (*best.caveats, *found.notes)]
+    # What the plan's formula leaves out is no matter where the estimate's own standard error is known.
+    caveats = best.caveats if since is None else ()
+    lines += [(_stop(capital(one)),) for one in (*caveats, *found.notes)]
     return tuple(lines)
+
+
+def frozen(review: StudyReview) -> tuple[str, ...]:
+    """Return whether the design is as it was frozen, by whom it was reviewed, and all that changed since."""
+    known = review.prespecified
+    if known.state == "not_frozen" and review.stage != "followup":
+        return ("Not frozen yet. Freeze it once it is reviewed: attribution freeze.",)
+    lines = [_stop(capital(known.sentence))]
+    if known.reviewers and known.time is not None:
+        lines.append(f"Reviewed by {listed(list(known.reviewers))}, frozen {known.time.date().isoformat()}.")
+    if known.late:
+        lines.append(_stop(capital(known.late)))
+    if known.deviations:
+        lines.append(f"Changed since, and not declared: {_stop(changes_told(known.deviations))}")
+    return (*lines, *(amendment_told(one) for one in known.amendments))
 
 
 def by_status(findings: tuple[Finding, ...]) -> dict[str, tuple[Finding, ...]]:
@@ -252,6 +263,11 @@ def sources(findings: tuple[Finding, ...]) -> dict[str, int]:
     """Return the sources of the findings that are not skipped, numbered from 1 in their order."""
     names = dict.fromkeys(one.source for one in findings if one.status != "skipped")
     return {name: place for place, name in enumerate(names, start=1)}
+
+
+def plain(sentence: Sentence) -> str:
+    """Return a sentence as text alone."""
+    return "".join(part if isinstance(part, str) else part.text for part in sentence)
 
 
 def _stop(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The one way to write a review: as a page or as JSON, whole or not at all, never over another kind of file."""
+"""The one way to write a review: as a page, in Markdown or as JSON, whole or not at all, over nothing of others."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from pathlib import Path
 
 from attribution.design.schema import StudyDesign
 from attribution.errors import OutputError, require_type
-from attribution.report.review_sheet import MARK, render_review, review_record
+from attribution.report.review_sheet import MARK, MARKDOWN_MARK, render_review, review_markdown, review_record
 from attribution.study.review import StudyReview
 
-KINDS = {".html": "html", ".htm": "html", ".json": "json"}
+KINDS = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
 
 _LARGEST = 20_000_000
 """Bytes beyond which a file is no review, and is not read to find out."""
 
 
 def write_review(review: StudyReview, path: str | Path) -> Path:
-    """Write a review as one page (`.html`) or as JSON (`.json`), by the name's ending; return the path.
+    """Write a review as one page (`.html`), in Markdown (`.md`) or as JSON (`.json`), by the name's ending.
 
-    A review of the same study is replaced; the file is written beside it first and moved in place at the end. Raises
-    `OutputError` for another ending, for a file that is not a review of this study, and where the disk refuses.
+    Return the path. A review of the same study is replaced; the file is written beside it first and moved in place at
+    the end. Raises `OutputError` for another ending, for a file that is not a review of this study, and where the disk
+    refuses.
 
     Examples
     --------
@@ -67,6 +68,8 @@ def require_files(design: StudyDesign, files: Mapping[str, Path]) -> None:
 def _text(review: StudyReview, kind: str) -> str:
     if kind == "html":
         return render_review(review)
+    if kind == "md":
+        return review_markdown(review)
     return review_record(review).model_dump_json(by_alias=True, indent=1) + "\n"
 
 
@@ -76,7 +79,7 @@ def _require_writable(target: Path, design: StudyDesign) -> None:
         raise OutputError(
             f"a review is written as {' or '.join(KINDS)}, not as {target.suffix or 'a name without an ending'}",
             where=str(target),
-            remedy="give the file a name that ends in .html or .json",
+            remedy="give the file a name that ends in .html, .md or .json",
         )
     remedy = "choose another file name, or move this one away"
     try:
@@ -98,7 +101,11 @@ def _require_writable(target: Path, design: StudyDesign) -> None:
 def _study_of(target: Path) -> str | None:
     """Return the study that a written review is of; None where the file is something else."""
     text = target.read_text(encoding="utf-8")
-    if KINDS[target.suffix.lower()] == "html":
+    kind = KINDS[target.suffix.lower()]
+    if kind == "md":
+        commented = re.match(f"<!-- {MARKDOWN_MARK}([a-z0-9-]+) -->\n", text)
+        return None if commented is None else commented[1]
+    if kind == "html":
         marked = re.search(re.escape(MARK) + '([^"]*)"', text[:2000])
         return None if marked is None else unescape(marked[1])
     document = json.loads(text)

@@ -155,7 +155,8 @@ def page_one(source: str) -> str:
 
 
 def test_the_whole_report_prints_section_by_section(tmp_path: Path, michigan: str) -> None:
-    assert 6 <= sheets(tmp_path, michigan) <= 10
+    # Each rule that is not skipped takes some lines: 48 rules make two sheets more than 31 did.
+    assert 6 <= sheets(tmp_path, michigan) <= 12
 
 
 def test_the_console_stays_silent(tmp_path: Path, michigan: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import attribution as at
-from attribution.report.review_sheet import render_review, review_record
+from attribution.report.review_sheet import render_review, review_markdown, review_record
 from tests.powers import MONTHS, plan_of, power_of
 from tests.security.test_inputs import SCRIPT, TEMPLATE, _harmless
 
@@ -48,6 +48,21 @@ def test_texts_of_a_design_are_text_on_its_sheet(make_study: Callable[..., Path]
     assert "4949" not in shown
     document = json.loads(review_record(review).model_dump_json(by_alias=True))
     assert document["title"] == HOSTILE
+
+
+def test_texts_of_a_design_are_text_in_markdown(make_study: Callable[..., Path]) -> None:
+    """No element, link, picture, cell or heading of its own comes from a design."""
+    text = "</b><img src=x> [a](javascript:alert(1)) ![b](http://127.0.0.1/x) `c` | # d **e** ~~f~~ $g$"
+    found = power_of(notes=(text,), fixes=tuple(replace(fix, words=text) for fix in power_of().fixes))
+    review = at.review(at.load_design(make_study(None, {"program.name": text, "limits": {"text": [text]}})))
+    written = review_markdown(replace(review, powers={"primary": found}))
+    escaped = (
+        "&lt;/b&gt;&lt;img src=x&gt; \\[a\\](javascript:alert(1)) !\\[b\\](http://127.0.0.1/x) \\`c\\` \\| \\# d "
+        "\\*\\*e\\*\\* \\~\\~f\\~\\~ \\$g\\$"
+    )
+    assert written.count(escaped) == 5  # the name, the note, both fixes, the limit
+    assert "<img" not in written
+    assert "[a](" not in written
 
 
 def test_a_sheet_names_no_folder(make_study: Callable[..., Path]) -> None:

@@ -141,6 +141,25 @@ def test_periods_without_labels_are_numbered() -> None:
         at.figures.calendar(None)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (("1975", "1978"), "by 1978"),
+        (("1977", "1978"), "in 1978"),
+        (("2025-12", "2026-01"), "in 2026-01"),
+        (("2025-10", "2026-01"), "by 2026-01"),
+        (("2025Q4", "2026Q1"), "in 2026Q1"),
+        (("2025-12-29", "2026-01-05"), "in 2026-01-05"),
+        (("first", "second"), "in second"),
+    ],
+)
+def test_a_start_after_a_gap_of_the_data_is_one_by_then(labels: tuple[str, str], said: str) -> None:
+    plan = Plan("did", {}, (PlannedCohort(1, np.ones(3)), PlannedCohort(None, np.ones(4))), (0,), (1,), labels)
+    ax = at.figures.calendar(plan, cluster="team")
+    assert ax.get_label() == f"3 teams start {said}; 4 are not trained by the end"
+    assert any(text.startswith(said.removeprefix("in ")) for text in texts(ax))
+
+
 def test_a_name_like_a_formula_stays_text() -> None:
     ax = at.figures.power_curve(power_of(), label="$x$ <b>")
     assert not any(text.get_parse_math() for text in ax.findobj(Text) if isinstance(text, Text))

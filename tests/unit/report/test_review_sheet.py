@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import re
@@ -15,9 +16,10 @@ import pandas as pd
 import pytest
 
 import attribution as at
+from attribution.design.prespecified import Amendment, Difference, Prespecified
 from attribution.planning.records import DesignPower
 from attribution.report.review_results import relative, review_json_schema
-from attribution.report.review_sheet import render_review, review_record
+from attribution.report.review_sheet import render_review, review_markdown, review_record
 from attribution.report.review_words import skipped_by_reason, tiles
 from attribution.study.review import StudyReview
 from tests.powers import mde_of, plan_of, power_of
@@ -90,6 +92,7 @@ SAYS = (
     "The benefit is that of 24 people over 4 months.",
     "Rules that passed",
     "Rules that were not applied, and why",
+    "Not frozen yet. Freeze it once it is reviewed: attribution freeze.",
     "Sources of the rules",
 )
 
@@ -126,6 +129,23 @@ def test_a_waived_gate_is_shown_with_its_waiver(make_study: Study) -> None:
     assert waiver in page.text
     assert "1 waived" in page.text
     assert "failed" not in page.text.partition("The rules:")[2].partition("Rules that passed")[0]
+
+
+def test_what_was_frozen_and_changed_since_is_told(make_study: Study) -> None:
+    change = Difference("analysis.primary.method", "did", "twfe", "the method was did, is now twfe", decides=True)
+    day = datetime.datetime(2026, 1, 20, 9, 0, tzinfo=datetime.UTC)
+    amended = Amendment(day, "given", "the analyst", "a typing error", "minor", False, 0, (change,))
+    known = Prespecified("departed", "the design is not as it was frozen", (change,), (amended,), ("B. Reader",), day)
+    words = page_of(replace(planned(make_study), prespecified=known)).text
+    for said in (
+        "The design is not as it was frozen.",
+        "Reviewed by B. Reader, frozen 2026-01-20.",
+        "Changed since, and not declared: the method was did, is now twfe.",
+        "Amended on 2026-01-20 by the analyst, before any data of the follow-up",
+        "Reason: a typing error.",
+    ):
+        assert said in words
+    assert review_record(replace(planned(make_study), prespecified=known)).prespecified.reviewers == ("B. Reader",)
 
 
 SHOWN = re.compile(r"([+−-]?[0-9][0-9\u202f]*(?:\.(\d+))?)([KM%]?)")
@@ -265,6 +285,20 @@ def test_rules_skipped_for_one_reason_stand_together(make_study: Study) -> None:
     grouped = dict(skipped_by_reason(review.findings))
     assert sum(map(len, grouped.values())) == sum(one.status == "skipped" for one in review)
     assert {"causal_graph", "placebo_refuter"} <= set(grouped["the design declares no causal graph"])
+
+
+def test_markdown_says_what_the_page_says(make_study: Study) -> None:
+    review = planned(make_study, changes={"cost": [{"category": "license", "amount": 2000, "source": "invoice"}]})
+    text = review_markdown(review)
+    for finding in review:
+        assert f"`{finding.id}`" in text
+    assert (
+        "- What it can see: **0.510 orders** (higher: 2.5% of the level before; worth \\$21.5K). Seen with 80%" in text
+    )
+    assert "| 24 more people untrained | yes | 0.430 |" in text
+    assert "| 2026-02 | 24 | 24 |" in text
+    assert text.index("**fail** `learner_time`") < text.index("**warn** ") < text.index("### Rules that passed")
+    assert not re.search(r"\n\n\n\n", text)
 
 
 def test_the_schema_is_one() -> None:

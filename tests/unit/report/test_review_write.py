@@ -47,11 +47,20 @@ def test_a_review_of_the_same_study_is_replaced(review: StudyReview, tmp_path: P
         assert write_review(review, tmp_path / name).read_bytes() == first
 
 
+def test_markdown_is_replaced_and_other_markdown_stays(review: StudyReview, tmp_path: Path) -> None:
+    text = write_review(review, tmp_path / "review.md").read_text(encoding="utf-8")
+    assert text.startswith("<!-- attribution-review sales-2026 -->\n# Sales academy: review of the design\n")
+    assert write_review(review, tmp_path / "review.md").read_text(encoding="utf-8") == text
+    (tmp_path / "README.md").write_text("# Ours\n")
+    with pytest.raises(OutputError, match="not a review"):
+        write_review(review, tmp_path / "README.md")
+
+
 @pytest.mark.parametrize("name", ["review.pdf", "review", "design.toml", "review.html.bak"])
 def test_another_ending_is_refused(name: str, review: StudyReview, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.html") as caught:
         write_review(review, tmp_path / "out" / name)
-    assert "ends in .html or .json" in caught.value.remedy
+    assert "ends in .html, .md or .json" in caught.value.remedy
     assert not (tmp_path / "out").exists()
 
 
