@@ -230,10 +230,13 @@ def _row_label(row: list[PlannedCohort], labels: tuple[str, ...], cluster: str, 
     first, last = row[0].start, row[-1].start
     when = "not trained"
     if first is not None and last is not None:
-        when = f"{labels[first]} to {labels[last]}"
-        if first == last:
-            when = f"by {labels[first]}" if _after_a_gap(labels, first) else labels[first]
+        when = start_name(labels, first) if first == last else f"{labels[first]} to {labels[last]}"
     return f"{when}: {_counted(clusters, units, cluster, unit)}"
+
+
+def start_name(labels: tuple[str, ...], start: int) -> str:
+    """Return the period of a start, with "by" where it may have been earlier, in periods that are not in the data."""
+    return f"by {labels[start]}" if _after_a_gap(labels, start) else labels[start]
 
 
 def _after_a_gap(labels: tuple[str, ...], start: int) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 from attribution.design.schema import StudyDesign
 from attribution.planning.records import DesignPower
 from attribution.report.cells import Cell, Columns, Table, decimals_of, fixed, headings, integer, numeric
-from attribution.report.format import NOT_ESTIMABLE, money, number, percent
-from attribution.report.power_figures import period_names
+from attribution.report.format import NOT_ESTIMABLE, money, number, percent, plural
+from attribution.report.power_figures import period_names, start_name
 from attribution.report.review_results import chance, judged, relative
 from attribution.report.review_words import kpi_of, unit_of
 from attribution.study.review import StudyReview
@@ -87,11 +87,12 @@ def starts_table(design: StudyDesign, found: DesignPower) -> Table:
     ordered = sorted(plan.cohorts, key=lambda one: plan.span if one.start is None else one.start)
     rows = tuple(
         (
-            Cell("not trained by the end" if one.start is None else names[one.start], kind="head"),
+            Cell("not trained by the end" if one.start is None else start_name(names, one.start), kind="head"),
             numeric(integer(one.clusters), f"{base}.{place}.clusters"),
             numeric(integer(round(one.units)) if math.isfinite(one.units) else NOT_ESTIMABLE, f"{base}.{place}.units"),
         )
         for place, one in enumerate(ordered)
     )
-    heads = (f"start ({design.timing.period})", f"{design.assignment.level}s or clusters", "units")
+    cluster = plural(2, design.assignment.level).removeprefix("2 ")
+    heads = (f"start ({design.timing.period})", cluster, "units")
     return Table("Who starts when", headings(heads, first="words"), rows)
