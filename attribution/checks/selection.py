@@ -21,7 +21,7 @@ MECHANISM = Rule(
 
 UNCONTROLLED = Rule(
     "uncontrolled",
-    "the primary analysis compares with units that were not trained; without them nobody was picked by the KPI",
+    "the primary analysis compares with untrained units; without them nobody was picked by the KPI",
     "Campbell & Stanley (1963), Experimental and Quasi-Experimental Designs for Research: one group, pretest–posttest",
 )
 
