@@ -206,7 +206,9 @@ def _told(key: str, was: Any, now: Any) -> str:
     if one == other and isinstance(was, str) != isinstance(now, str):
         one, other = (f"the {'text' if isinstance(value, str) else 'value'} {_said(value)}" for value in (was, now))
     return (
-        f"{key} was {one}, is now {other}" if one != other else f"{key} is another text from the {_LONGEST}th letter on"
+        f"{key} was {one}, is now {other}"
+        if one != other
+        else f"{key} is another text after its first {_LONGEST} letters"
     )
 
 
@@ -215,7 +217,7 @@ def _said(value: Any) -> str:
         return value
     if isinstance(value, (tuple, list)):
         return f"[{_listed([_said(one) for one in value])}]"
-    written = echo(value)
+    written = echo(int(value) if isinstance(value, float) and value.is_integer() else value)
     return f"−{written[1:]}" if isinstance(value, (int, float)) and written.startswith("-") else written
 
 
