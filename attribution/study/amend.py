@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 from attribution.design.prespecified import Amendment, Difference, Kind
 from attribution.design.schema import StudyDesign
-from attribution.errors import DesignError, MethodError, Problem, require_known, require_type
+from attribution.errors import DesignError, MethodError, OutputError, Problem, require_known, require_type
 from attribution.study.baseline import baseline_difference, baseline_of, can_compare
 from attribution.study.differences import differences
-from attribution.study.freeze import clean, design_path, signed, source_now, version_entry, write_lock
-from attribution.study.lock import Amended, Lock, Version, lock_path, read_lock, version_of
+from attribution.study.freeze import ANOTHER_STUDY, clean, design_path, signed, source_now, version_entry, write_lock
+from attribution.study.lock import MAX_AMENDMENTS, Amended, Lock, Version, lock_path, read_lock, version_of
 from attribution.study.sources import Source
 from attribution.study.stamp import stamp_of
 
@@ -59,6 +59,12 @@ def amend(
         raise DesignError(str(path), [Problem("file", what, "freeze the design first: attribution freeze")])
     lock, document = read
     require_study(design, lock)
+    if len(lock.amendments) >= MAX_AMENDMENTS:
+        raise OutputError(
+            f"the design was amended {MAX_AMENDMENTS} times, and no more are read",
+            where=str(path),
+            remedy=ANOTHER_STUDY,
+        )
     said, who = clean(reason, "reason"), clean(name, "name")
     stamp = stamp_of(design_path(design), time, git)
     if stamp.time < lock.last.time:

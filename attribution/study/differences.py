@@ -205,11 +205,9 @@ def _told(key: str, was: Any, now: Any) -> str:
     one, other = _said(was), _said(now)
     if one == other and isinstance(was, str) != isinstance(now, str):
         one, other = (f"the {'text' if isinstance(value, str) else 'value'} {_said(value)}" for value in (was, now))
-    return (
-        f"{key} was {one}, is now {other}"
-        if one != other
-        else f"{key} is another text after its first {_LONGEST} letters"
-    )
+    if one == other:
+        return f"{key} is another text after its first {_LONGEST} letters"
+    return f"{key} was {one}, is now {other}"
 
 
 def _said(value: Any) -> str:

@@ -23,6 +23,8 @@ from attribution.study.manifest import package_version
 from attribution.study.sources import Source, data_path, read
 from attribution.study.stamp import Stamp, stamp_of
 
+ANOTHER_STUDY = "a design that was amended so often is another study: give it a new id and file name, and freeze that"
+
 
 def freeze(
     design: StudyDesign, *, reviewers: Sequence[str], time: datetime.datetime | None = None, git: bool = False
@@ -142,9 +144,9 @@ def write_lock(path: Path, document: Mapping[str, Any]) -> None:
     content = text.encode("utf-8")
     if len(content) > MAX_BYTES:
         raise OutputError(
-            f"the lock would have more than {MAX_BYTES:,} bytes",
+            f"the lock would have {len(content):,} bytes, which is more than the {MAX_BYTES:,} that are read",
             where=str(path),
-            remedy="a design that was amended so often is another study: give it a new id and freeze that",
+            remedy=ANOTHER_STUDY,
         )
     staged: Path | None = None
     try:
