@@ -221,8 +221,8 @@ def _adjusting(asked: _Asked, now: Mde, *, by_chance: bool) -> Iterator[Fix]:
             caveats=(*now.caveats, f"as far as they explain {explained:.0%}"),
         )
         words = (
-            f"match, or adjust, on facts known before, if they explain at least {np.ceil(round(100 * explained, 6)):.0f}% of how "
-            f"{plural_of(asked.cluster)} differ in what is compared"
+            "match, or adjust, on facts known before, if they explain at least "
+            f"{np.ceil(round(100 * explained, 6)):.0f}% of how {plural_of(asked.cluster)} differ in what is compared"
         )
         yield asked.fix("matching", words, plan, mde, None, "what is known of them already")
 
