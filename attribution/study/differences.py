@@ -74,6 +74,11 @@ def differences(old: StudyDesign, new: StudyDesign) -> tuple[Difference, ...]:
     return (*found, *_headline(old, new))
 
 
+def fields_of(design: StudyDesign) -> dict[str, dict[str, Any]]:
+    """Return the fields of a design as JSON holds them: those of each table by its path, such as `kpi.sales`."""
+    return {row.path: plain(row.values) for row in _rows(design)}
+
+
 def _place(path: str) -> int:
     """Return the place of a row's table in the file; sorting keeps the order within a table."""
     return list(TABLES).index(re.split(r"[.\[]", path, maxsplit=1)[0])

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from attribution.design.fields import Text
+from attribution.design.fields import Line, Text
 from attribution.design.load import design_of
 from attribution.design.messages import key_path
 from attribution.design.prespecified import Difference, Kind
@@ -53,13 +53,13 @@ class BaselineRecord(Table):
 class ChangeRecord(Table):
     """One field that an amendment changed."""
 
-    field: Annotated[str, Field(min_length=1, max_length=1_000)]
+    field: Line
     """the path of the field"""
     old: Any
     """what it was; null where it was not set"""
     new: Any
     """what it is now; null where it is no longer set"""
-    words: Annotated[str, Field(min_length=1, max_length=5_000)]
+    words: Line
     """the change in a sentence"""
     decides: bool
     """whether the field can decide what is claimed"""
