@@ -33,6 +33,7 @@ HEADLINE = "headline"
 
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST = 60
+_LONGEST_ARRAY = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +220,8 @@ def _said(value: Any) -> str:
     if isinstance(value, str) and _BARE.fullmatch(value):
         return value
     if isinstance(value, (tuple, list)):
-        return f"[{_listed([_said(one) for one in value])}]"
+        inside = f"[{_listed([_said(one) for one in value])}]"
+        return inside if len(inside) <= _LONGEST_ARRAY else echo(value)
     written = echo(int(value) if isinstance(value, float) and value.is_integer() else value)
     return f"−{written[1:]}" if isinstance(value, (int, float)) and written.startswith("-") else written
 

@@ -18,7 +18,7 @@ from attribution.design.messages import problem
 from attribution.design.schema import StudyDesign
 from attribution.errors import DesignError, MethodError, OutputError, Problem, require_type
 from attribution.study.baseline import baseline_of
-from attribution.study.lock import MAX_BYTES, VERSION, digest_of, lock_path, read_lock
+from attribution.study.lock import MAX_BYTES, VERSION, Lock, digest_of, lock_path, read_lock
 from attribution.study.manifest import package_version
 from attribution.study.sources import Source, data_path, read
 from attribution.study.stamp import Stamp, stamp_of
@@ -142,6 +142,7 @@ def write_lock(path: Path, document: Mapping[str, Any]) -> None:
     """Write a lock beside itself and move it in place; raises `OutputError`, what was there being as it was."""
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     content = text.encode("utf-8")
+    Lock.model_validate_json(text)  # what cannot be read again is not written
     if len(content) > MAX_BYTES:
         raise OutputError(
             f"the lock would have {len(content):,} bytes, which is more than the {MAX_BYTES:,} that are read",
