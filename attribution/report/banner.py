@@ -6,7 +6,7 @@ from attribution.design.prespecified import Amendment, Difference, Prespecified
 from attribution.study.result import StudyResult
 
 _MOST_CHANGES = 3
-_MOST_AMENDMENTS = 3
+_MOST_AMENDMENTS = 2
 
 
 def banner(result: StudyResult) -> tuple[str, ...]:
@@ -67,7 +67,8 @@ def _amendments(known: Prespecified) -> list[str]:
     lines = [amendment_told(one, _MOST_CHANGES) for one in major[:_MOST_AMENDMENTS]]
     rest = len(major) - len(lines)
     if rest:
-        lines.append(f"{rest} more amendments of what decides the claim: see the manifest.")
+        more = "1 more amendment" if rest == 1 else f"{rest} more amendments"
+        lines.append(f"{more} of what decides the claim: see the manifest.")
     return lines
 
 

@@ -70,13 +70,14 @@ def test_amendments_of_what_decides_the_claim_stand_there_with_what_was_known(re
     lines = lines_of(result, state="amended", amendments=made)
     assert lines[0].startswith("Amended on 2026-01-22 by Analyst 2, when data of the follow-up were there: The primary")
     assert lines[1].startswith("Amended on 2026-01-23 by Analyst 3, after data of the follow-up had been seen: ")
-    assert lines[2] == (
+    assert lines[2] == "1 more amendment of what decides the claim: see the manifest."
+    assert amendment_told(amended()) == (
         "Amended on 2026-01-21 by Analyst 1, before any data of the follow-up: The primary analysis: method was did, "
         "is now staggered; The KPI sales: label was Orders, is now Sales. Reason: the sites opened late."
     )
     assert len(lines) == 3
     many = lines_of(result, state="amended", amendments=tuple(amended(number=place) for place in range(6)))
-    assert (len(many), many[-1]) == (4, "3 more amendments of what decides the claim: see the manifest.")
+    assert (len(many), many[-1]) == (3, "4 more amendments of what decides the claim: see the manifest.")
 
 
 @pytest.mark.parametrize(
