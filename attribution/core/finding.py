@@ -76,7 +76,8 @@ class Review:
         from attribution.core.display import table_html
 
         order = ["status", "id", "message", "observed", "threshold", "remedy", "source"]
-        return table_html(self.tidy()[order])
+        waived = ["waived"] * any(one.waived for one in self.findings)
+        return table_html(self.tidy()[[*order[:3], *waived, *order[3:]]])
 
 
 _STATUSES = ("fail", "warn", "pass", "skipped")

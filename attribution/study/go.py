@@ -32,6 +32,11 @@ def go_no_go(review: StudyReview) -> GoNoGo:
     failed = review.gates_failed
     unknown = () if review.stage == "followup" else tuple(one for one in review if _is(one, "power", "warn", review))
     reasons = tuple(one.message for one in sorted(failed, key=_weight)) + tuple(one.message for one in unknown)
+    waived = tuple(one for one in review if one.waived)
+    if not reasons and waived:
+        # Whoever decides by this sentence must see that somebody took responsibility, and for what.
+        said = tuple(f"{one.message}; {one.waived}" for one in waived)
+        return GoNoGo("go", f"Go, but {_gates(len(waived), 'that fails is waived', 'that fail are waived')}.", said)
     if not reasons:
         return GoNoGo("go", "Go: no gate fails.")
     if review.stage == "followup":
@@ -77,5 +82,5 @@ def _power_of(finding: Finding, review: StudyReview) -> DesignPower | None:
     return next(iter(review.powers.values()), None)
 
 
-def _gates(count: int) -> str:
-    return "1 gate fails" if count == 1 else f"{count} gates fail"
+def _gates(count: int, one: str = "fails", several: str = "fail") -> str:
+    return f"1 gate {one}" if count == 1 else f"{count} gates {several}"

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from attribution.core.finding import Finding
+from attribution.core.finding import Finding, Review
 from attribution.design.load import load_design
 from attribution.design.review_tables import Waiver
 from attribution.design.schema import StudyDesign
@@ -73,3 +73,9 @@ def test_of_two_waivers_of_a_rule_the_longer_one_holds(design: StudyDesign) -> N
     both = design.model_copy(update={"waiver": (short, *design.waiver)})
     (found,) = with_waivers([finding("attrition", "fail")], both, LAST)
     assert "Head of sales" in found.waived
+
+
+def test_a_notebook_shows_a_waiver_beside_its_gate(design: StudyDesign) -> None:
+    found = with_waivers([finding("attrition", "fail")], design, LAST)
+    assert "waived by Head of sales until 1989-06-30: the sites closed" in Review(found)._repr_html_()
+    assert "waived" not in Review((finding("attrition", "fail"),))._repr_html_()
