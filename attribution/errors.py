@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import get_args
 
 
@@ -55,6 +56,13 @@ def require_known(**given: tuple[object, object]) -> None:
         known = get_args(literal)
         if value not in known:
             raise MethodError(f"{name} is {value!r}", where=name, remedy=f"choose one of {', '.join(known)}")
+
+
+def require_counts(**given: tuple[object, int]) -> None:
+    """Raise `MethodError` for what is no whole number of at least so much: `draws=(value, 1)`."""
+    for name, (value, least) in given.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"give a whole number of at least {least}")
 
 
 @dataclass(frozen=True, slots=True)

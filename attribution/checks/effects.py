@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attribution.checks.evidence import Evidence
+from attribution.core.display import signed
+from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
 
 ALONE = ("prepost", "trend")
@@ -17,7 +19,12 @@ def kpi_of(evidence: Evidence) -> Kpi | None:
     analysis = evidence.primary
     if evidence.design is None or analysis is None:
         return None
-    return next(kpi for kpi in evidence.design.kpi if kpi.id == analysis.kpi)
+    return evidence.design.kpi_of(analysis)
+
+
+def options_of(evidence: Evidence) -> Mapping[str, Any]:
+    """Return the options that the design states for the primary analysis at hand."""
+    return {} if evidence.primary is None else evidence.primary.options
 
 
 def baseline_of(evidence: Evidence) -> Sequence[Any]:
@@ -26,8 +33,7 @@ def baseline_of(evidence: Evidence) -> Sequence[Any]:
         return evidence.estimate.n.baseline
     if evidence.design is None:
         return ()
-    stated = {} if evidence.primary is None else evidence.primary.options
-    found: Sequence[Any] = stated.get("baseline", evidence.design.timing.baseline)
+    found: Sequence[Any] = options_of(evidence).get("baseline", evidence.design.timing.baseline)
     return found
 
 
@@ -52,9 +58,9 @@ def is_compared(evidence: Evidence) -> bool:
     """Say whether the primary analysis compares the trained with anybody or anything untrained."""
     if evidence.estimate is not None and evidence.estimate.n.control.units:
         return True
-    method, analysis = method_of(evidence), evidence.primary
+    method = method_of(evidence)
     if method == "trend":
-        return analysis is not None and analysis.options.get("controls", "none") != "none"
+        return options_of(evidence).get("controls", "none") != "none"
     return method not in ALONE
 
 
@@ -76,6 +82,6 @@ def effect_looked_for(evidence: Evidence) -> tuple[float, str] | None:
     return None
 
 
-def signed(value: float) -> str:
-    """Return a number with its sign, the minus as a reader writes it."""
-    return f"{value:+.3g}".replace("-", "−")
+def ends_said(ends: Interval) -> str:
+    """Return the ends of an interval in words, with their signs."""
+    return "undefined" if ends.kind == "undefined" else f"{signed(ends.low)} to {signed(ends.high)}"

@@ -45,7 +45,7 @@ class Evidence:
         """The primary analysis at hand: the one given, or the only one that the design has."""
         if self.analysis is not None or self.design is None:
             return self.analysis
-        known = [one for one in self.design.analysis if one.role == "primary"]
+        known = self.design.primary
         return known[0] if len(known) == 1 else None
 
     @property

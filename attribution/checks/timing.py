@@ -22,7 +22,7 @@ def timing_declared(evidence: Evidence) -> Finding:
     design = evidence.design
     if design is None:
         return TIMING.skipped("no design states a calendar")
-    primary = [one for one in design.analysis if one.role == "primary"]
+    primary = design.primary
     stated = design.timing.model_fields_set
     silent = [key for key in KEYS if key not in stated and not all(key in one.options for one in primary)]
     observed = ", ".join(f"{key} {'not declared' if key in silent else getattr(design.timing, key)}" for key in KEYS)

@@ -33,7 +33,7 @@ def two_way_primary(evidence: Evidence) -> Finding:
     elif evidence.analysis is not None:
         methods = [evidence.analysis.method]
     elif design is not None:
-        methods = sorted({one.method for one in design.analysis if one.role == "primary"})
+        methods = sorted({one.method for one in design.primary})
     else:
         return TWO_WAY.skipped("no design names the primary analysis")
     if METHOD not in methods:

@@ -10,18 +10,17 @@ from attribution.design.cohorts import cohort_problems
 from attribution.design.draft import Draft
 from attribution.design.graph import graph_problems
 from attribution.design.messages import echo, not_known
+from attribution.design.money_tables import Cost, Valuation
 from attribution.design.options import option_problems, variance_problems
 from attribution.design.power_rules import power_problems
 from attribution.design.schema import (
     Analysis,
     CohortTable,
     Columns,
-    Cost,
     Data,
     Kpi,
     Study,
     Timing,
-    Valuation,
 )
 from attribution.design.waivers import waiver_problems
 from attribution.design.windows import baseline_problems, followup_problems, order_problems

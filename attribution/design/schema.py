@@ -17,13 +17,10 @@ from attribution.core.panel import Direction, Scale
 from attribution.core.periods import PeriodLength
 from attribution.design.fields import (
     Arrows,
-    Currency,
     Id,
     Label,
     Names,
-    NotNegative,
     Period,
-    Positive,
     Share,
     Slug,
     Steps,
@@ -32,26 +29,13 @@ from attribution.design.fields import (
     Window,
     refuse,
 )
+from attribution.design.money_tables import Cost, Finance, Valuation
 from attribution.design.review_tables import PowerTable, Waiver
-from attribution.design.table import Table
+from attribution.design.table import Table, one_of
 
 Frame: TypeAlias = Literal["roi", "outcomes"]
 DataKind: TypeAlias = Literal["panel", "repeated_cross_sections", "series"]
 Mechanism: TypeAlias = Literal["random", "waitlist", "threshold", "manager", "voluntary", "performance", "first_come"]
-Category: TypeAlias = Literal[
-    "license",
-    "implementation",
-    "content",
-    "integration",
-    "manager_time",
-    "learner_time",
-    "ai_usage",
-    "evaluation",
-]
-
-
-def _one_of(*names: str) -> dict[str, Any]:
-    return {"oneOf": [{"required": [name]} for name in names]}
 
 
 def _version_1(value: int) -> int:
@@ -120,7 +104,7 @@ class Kpi(Table):
 class Data(Table):
     """Where the data are: a file beside the design, or one of the toolkit's data sets."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of("path", "name"))
+    model_config = ConfigDict(json_schema_extra=one_of("path", "name"))
 
     source: Literal["file", "dataset"]
     """file (with path) or dataset (with name)"""
@@ -135,7 +119,7 @@ class Data(Table):
 class Columns(Table):
     """Which column of the data says what."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of("adopted", "trained"))
+    model_config = ConfigDict(json_schema_extra=one_of("adopted", "trained"))
 
     unit: Text | None = None
     """the column of the unit: person, team, site or firm; a panel needs it"""
@@ -264,57 +248,6 @@ class Inference(Table):
     """the variance, by name"""
 
 
-class Valuation(Table):
-    """What a KPI is worth to a trained unit in a period."""
-
-    model_config = ConfigDict(json_schema_extra=_one_of("value_per_unit", "value_of_untrained_level"))
-
-    kpi: Id
-    """the id of its KPI; may be left out where there is one"""
-    value_per_unit: Positive | None = None
-    """the money of one KPI unit, per trained unit and period (linear scale)"""
-    value_of_untrained_level: Positive | None = None
-    """the money of the whole untrained level, per trained unit and period (log scale)"""
-    source: Text | None = None
-    """where the value comes from; required unless illustrative"""
-    approver: Text | None = None
-    """who in finance approved it; required unless illustrative"""
-    illustrative: bool = False
-    """true where nobody vouches for the value"""
-
-
-class Cost(Table):
-    """One cost of the program, for all trained units."""
-
-    category: Category
-    """license, implementation, content, integration, manager_time, learner_time, ai_usage or evaluation"""
-    amount: NotNegative
-    """the money for all trained units; 0 needs a reason"""
-    low: NotNegative | None = None
-    """the lower end where the amount is uncertain"""
-    high: NotNegative | None = None
-    """the upper end where the amount is uncertain"""
-    source: Text | None = None
-    """where the amount comes from; required above 0 unless illustrative"""
-    reason: Text | None = None
-    """why there is no such cost; required for 0"""
-    illustrative: bool = False
-    """true where nobody vouches for the amount"""
-
-
-class Finance(Table):
-    """Currency, horizon and rates."""
-
-    currency: Currency
-    """the currency, such as USD"""
-    horizon: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """the number of periods that benefits are counted for"""
-    hurdle: Annotated[float, Field(gt=-1)] = 0.0
-    """the ROI that has to be exceeded"""
-    discount_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """the discount rate a year"""
-
-
 class Limits(Table):
     """What the study cannot say, in the words of its design."""
 
@@ -376,6 +309,19 @@ class StudyDesign(DesignFile):
     """A design file that holds to every rule, and where it was read from. `load_design` makes it."""
 
     source: DesignSource
+
+    @property
+    def primary(self) -> tuple[Analysis, ...]:
+        """The primary analyses, the first being the headline's."""
+        return tuple(one for one in self.analysis if one.role == "primary")
+
+    def analysis_of(self, name: str) -> Analysis:
+        """Return the analysis of an id that the design has."""
+        return next(one for one in self.analysis if one.id == name)
+
+    def kpi_of(self, analysis: Analysis) -> Kpi:
+        """Return the KPI of one of the design's analyses."""
+        return next(one for one in self.kpi if one.id == analysis.kpi)
 
 
 TABLES: Mapping[str, type[Table]] = {

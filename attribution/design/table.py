@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -11,3 +13,8 @@ class Table(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def one_of(*names: str) -> dict[str, Any]:
+    """Return the part of a JSON Schema that asks for exactly one of some keys."""
+    return {"oneOf": [{"required": [name]} for name in names]}

@@ -13,7 +13,7 @@ from attribution.core.arms import windows
 from attribution.core.estimate import UNTRAINED_LEVEL, Estimate
 from attribution.core.panel import Panel
 from attribution.core.terms import part
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_counts
 from attribution.estimators.options import require_att, require_given_weights, require_known, require_periods
 from attribution.estimators.trend_series import TrendSeries, trend_series
 from attribution.numerics.series import (
@@ -294,8 +294,7 @@ def _require_options(panel: Panel, season: Any, controls: str, variance: str, la
     if lags is not None:
         if variance != "newey_west":
             raise MethodError("lags is given without Newey–West", where="lags", remedy="pass variance='newey_west'")
-        if isinstance(lags, bool) or not isinstance(lags, (int, np.integer)) or lags < 0:
-            raise MethodError(f"lags is {lags!r}", where="lags", remedy="give a whole number of at least 0")
+        require_counts(lags=(lags, 0))
     require_periods(panel, "trend")
     if panel.kind == "repeated_cross_sections":
         raise MethodError(

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 from attribution.core.estimate import Contrast, Estimate
 from attribution.core.interval import Draws
 from attribution.core.terms import parse
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_counts
 from attribution.numerics.multipliers import Multiplier, exponential_weights, multiplier_sums
 from attribution.numerics.resample import blocks, multinomial_weights
 
@@ -31,10 +31,7 @@ def stream(seed: int, *branch: int) -> np.random.Generator:
 
 def require_draws(draws: int, seed: int, workers: int) -> None:
     """Raise `MethodError` unless draws and workers are positive and the seed is not negative."""
-    given: tuple[tuple[str, Any, int], ...] = (("draws", draws, 1), ("seed", seed, 0), ("workers", workers, 1))
-    for name, value, least in given:
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"give a whole number of at least {least}")
+    require_counts(draws=(draws, 1), seed=(seed, 0), workers=(workers, 1))
 
 
 def require_choice(name: str, value: Any, known: tuple[str, ...]) -> None:

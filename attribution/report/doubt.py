@@ -57,7 +57,7 @@ def doubt(result: StudyResult) -> Doubt | str:
     found = doubted(evidence)
     if isinstance(found, str):
         return found
-    headline = next(one for one in result.design.analysis if one.id == name)
+    headline = result.design.analysis_of(name)
     priced = result.roi is not None and result.design.valuation[0].kpi == headline.kpi
     money = roi_robustness(result.roi, found) if priced and result.roi is not None else None
     return Doubt(found, money, hidden_bias(evidence))

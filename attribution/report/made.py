@@ -34,7 +34,7 @@ def made(result: StudyResult) -> Made | None:
     if cohort is None:
         return None
     panel, baseline = result.panel, list(result.estimate.n.baseline)
-    analysis = next(one for one in result.design.analysis if one.id == name)
+    analysis = result.design.analysis_of(name)
     found, reason = None, ""
     try:
         found = overlap(panel, cohort)

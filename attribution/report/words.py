@@ -91,7 +91,7 @@ def own_windows(result: StudyResult) -> tuple[str, str]:
 
     Washout and anticipation move them; two-way fixed effects take every period, whatever the calendar says.
     """
-    analysis = next(one for one in result.design.analysis if one.id == result.primary[0])
+    analysis = result.design.analysis_of(result.primary[0])
     timing, period = result.design.timing, result.design.timing.period
     if analysis.method == "twfe":
         return f"every {period} before each began", f"the {period}s since each began"
@@ -119,7 +119,7 @@ def priced_kpi(result: StudyResult) -> Kpi:
 def priced_analysis(result: StudyResult) -> str:
     """Return the id of the analysis that the money is of."""
     kpi = priced_kpi(result).id
-    return next(one.id for one in result.design.analysis if one.role == "primary" and one.kpi == kpi)
+    return next(one.id for one in result.design.primary if one.kpi == kpi)
 
 
 def several_kpis(result: StudyResult) -> bool:

@@ -172,7 +172,7 @@ def _keys(old: _Row, new: _Row) -> Iterator[Difference]:
 
 def _headline(old: StudyDesign, new: StudyDesign) -> Iterator[Difference]:
     """Yield the difference in which of several primary analyses comes first: it is the one that page one speaks of."""
-    before, after = ([one.id for one in design.analysis if one.role == "primary"] for design in (old, new))
+    before, after = ([one.id for one in design.primary] for design in (old, new))
     if before[0] != after[0] and before[0] in after and after[0] in before:
         told = f"The headline: the first primary analysis was {before[0]}, is now {after[0]}"
         yield Difference(HEADLINE, before[0], after[0], told, True)

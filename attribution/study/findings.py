@@ -55,8 +55,7 @@ def findings_of(
             analysis=analysis,
             prespecified=prespecified,
         )
-        for analysis in design.analysis
-        if analysis.role == "primary"
+        for analysis in design.primary
     }
     if len(evidence) == 1:
         return with_waivers(review_evidence(next(iter(evidence.values())), wanted), design, date)

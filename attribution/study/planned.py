@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.checks.effects import ALONE
 from attribution.core.panel import NEVER, Panel
 from attribution.design.cohorts import NO_COHORT
+from attribution.design.options import flat
 from attribution.design.schema import Analysis, StudyDesign
 from attribution.diagnostics.baseline import ROLLOUTS
+from attribution.planning.placebo import BY_KPI
 from attribution.planning.records import Plan, PlannedCohort
 from attribution.registry import ESTIMATORS, load, options
 from attribution.study.link import Linked
@@ -22,18 +25,20 @@ from attribution.study.sources import Source
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]
 
-MISSING = (
-    "nothing says who is to be trained: add trained_clusters and control_clusters to [power], or the arms to the "
-    "column of the training in the data"
-)
+NOBODY = "nothing says who is to be trained"
+WHOM = "add trained_clusters and control_clusters to [power], or the arms to the column of the training in the data"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planned:
-    """The plan of one analysis and where its periods are; `reason` says what is missing where there are no cohorts."""
+    """The plan of one analysis and where its periods are; `reason` says what is missing where there are no cohorts.
+
+    `end` is the code of the first period that is not history any more, because of the launch or its anticipation.
+    """
 
     plan: Plan
     places: Places
+    end: int
     notes: tuple[str, ...] = ()
     reason: str = ""
 
@@ -56,21 +61,20 @@ def planned(design: StudyDesign, analysis: Analysis, linked: Linked | None, sour
         followup=places.followup,
         labels=places.labels,
     )
+    end = places.first + max(places.launch - design.timing.anticipation, max(places.baseline) + 1)
+    empty = Planned(plan, places, max(end, 0) if panel is None else min(max(end, 0), len(panel.periods)))
     if panel is not None and linked is not None:
-        found = _from_data(plan, places, panel, analysis, linked, _written(design, panel, source, places))
+        found = _from_data(empty, panel, analysis, linked, _written(design, panel, source, places))
         if found is not None:
             return found
-    return _from_design(plan, places, design)
+    return _from_design(empty, design, panel)
 
 
 def windows_of(analysis: Analysis, design: StudyDesign) -> tuple[list[Any], list[Any]]:
     """Return the labels of both windows of an analysis: its own where it states them, a list of windows as one."""
     stated = analysis.options
-    baseline = list(stated.get("baseline") or design.timing.baseline)
-    followup: list[Any] = []
-    for one in stated.get("followup") or design.timing.followup:
-        followup.extend(one if isinstance(one, (list, tuple)) else [one])
-    return baseline, followup
+    followup = stated.get("followup") or design.timing.followup
+    return list(stated.get("baseline") or design.timing.baseline), list(flat(followup))
 
 
 def _options(design: StudyDesign, analysis: Analysis) -> Mapping[str, Any]:
@@ -85,25 +89,38 @@ def _options(design: StudyDesign, analysis: Analysis) -> Mapping[str, Any]:
     return found
 
 
-def _from_design(plan: Plan, places: Places, design: StudyDesign) -> Planned:
-    power = design.power
-    if power.trained_clusters is None:
-        return Planned(plan, places, reason=MISSING)
+def _from_design(empty: Planned, design: StudyDesign, panel: Panel | None) -> Planned:
+    """Return the plan with as many clusters as [power] says, or as the share that is picked is of those there are."""
+    plan, places, power = empty.plan, empty.places, design.power
+    sizes = np.zeros(0) if panel is None else _sizes_before(panel, empty.end)
+    trained, control = power.trained_clusters, power.control_clusters
+    share, source = design.assignment.selected_share, "[power]" + (f": {power.source}" if power.source else "")
+    if trained is None and share is not None and design.assignment.mechanism in BY_KPI and len(sizes):
+        trained = max(round(share * len(sizes)), 1)
+        control = len(sizes) - trained if control is None else control
+        source = f"[assignment]: {share:.0%} of {len(sizes):,} clusters are picked"
+    if trained is None:
+        return replace(empty, reason=f"{NOBODY}: {WHOM}")
     waves = places.waves or (places.launch,)
     late = [wave for wave in waves if wave > places.last]
     notes = []
-    if power.cluster_size is None and design.columns.cluster not in (None, design.columns.unit):
+    if power.cluster_size is None and not len(sizes) and design.columns.cluster not in (None, design.columns.unit):
         notes.append("the size of a cluster is not stated: 1 unit in each is taken, which sees the least")
     if late:
         notes.append(f"{len(late)} of {len(waves)} waves start after the follow-up: theirs count as not trained")
-    size = power.cluster_size or 1.0
-    starts = _spread(power.trained_clusters, waves)
+    size = power.cluster_size or (float(sizes.mean()) if len(sizes) else 1.0)
+    starts = _spread(trained, waves)
     starts[starts > places.last] = NEVER
-    starts = np.concatenate([starts, np.full(0 if plan.method == "prepost" else power.control_clusters or 0, NEVER)])
-    source = "[power]" + (f": {power.source}" if power.source else "")
-    return Planned(
-        replace(plan, cohorts=_grouped(starts, np.full(len(starts), size)), source=source), places, (*notes,)
-    )
+    starts = np.concatenate([starts, np.full(0 if plan.method in ALONE else control or 0, NEVER)])
+    cohorts = _grouped(starts, np.full(len(starts), size))
+    return replace(empty, plan=replace(plan, cohorts=cohorts, source=source), notes=tuple(notes))
+
+
+def _sizes_before(panel: Panel, end: int) -> NDArray[np.float64]:
+    """Return the units of each cluster that nobody was trained in before a period."""
+    open_ones = panel.units.adopted >= end
+    sizes = np.bincount(panel.units.cluster[open_ones]).astype(float)
+    return np.asarray(sizes[sizes > 0])
 
 
 def _spread(count: int, waves: Sequence[int]) -> Codes:
@@ -132,10 +149,10 @@ def _written(design: StudyDesign, panel: Panel, source: Source | None, places: P
 
 
 def _from_data(
-    plan: Plan, places: Places, panel: Panel, analysis: Analysis, linked: Linked, written: Codes | None
+    empty: Planned, panel: Panel, analysis: Analysis, linked: Linked, written: Codes | None
 ) -> Planned | None:
     """Return the plan with the arms that the data know; None where they know no trained, or nobody to compare with."""
-    units, notes = panel.units, []
+    plan, places, units, notes = empty.plan, empty.places, panel.units, []
     start = np.where(units.adopted == NEVER, NEVER, units.adopted.astype(np.int64) - places.first)
     offered = units.assigned
     # By assignment whoever was trained, and where nobody is yet, by assignment as well.
@@ -152,7 +169,7 @@ def _from_data(
         taken &= linked.cohorts[analysis.id].weights > 0
     start = np.where(start > places.last, NEVER, start)
     arms = np.unique(start[taken])
-    if not (arms != NEVER).any() or (len(arms) < 2 and plan.method != "prepost"):
+    if not (arms != NEVER).any() or (len(arms) < 2 and plan.method not in ALONE):
         return None
     gone = int((~taken).sum())
     if gone and panel.kind == "panel":
@@ -168,7 +185,8 @@ def _from_data(
         notes.append("the weights of the units are not counted")
     cohorts = _grouped(cells, sizes)
     column = panel.columns.adopted or panel.columns.trained or panel.columns.assigned
-    return Planned(replace(plan, cohorts=cohorts, source=f"the data, column {column}"), places, tuple(notes))
+    known = replace(plan, cohorts=cohorts, source=f"the data, column {column}")
+    return replace(empty, plan=known, notes=tuple(notes))
 
 
 def _of_the_future(
@@ -203,7 +221,7 @@ def _compared(start: Codes, plan: Plan, places: Places) -> Mask:
     trained = (start > max(places.baseline) + ahead) & (start <= last)
     if wait:
         trained &= start + wait <= min(places.followup)
-    return np.asarray(trained | (control & (plan.method != "prepost")))
+    return np.asarray(trained | (control & (plan.method not in ALONE)))
 
 
 def _usable(panel: Panel, plan: Plan, places: Places, linked: Linked) -> Mask:

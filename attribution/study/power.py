@@ -65,10 +65,9 @@ def powers_of(
     """
     seed = design.inference.seed if seed is None else seed
     found = {}
-    for analysis in design.analysis:
-        if analysis.role == "primary":
-            own = _Asked(design, analysis, linked, source)
-            found[analysis.id] = own.power(replications, seed, workers, progress, fixes=fixes)
+    for analysis in design.primary:
+        own = _Asked(design, analysis, linked, source)
+        found[analysis.id] = own.power(replications, seed, workers, progress, fixes=fixes)
     return found
 
 
@@ -85,7 +84,7 @@ class _Asked:
         self, replications: int, seed: int, workers: int, progress: Progress | None, *, fixes: bool
     ) -> DesignPower:
         """Return what the analysis could see."""
-        design, kpi = self.design, self._kpi()
+        design, kpi = self.design, self.design.kpi_of(self.analysis)
         who = planned(design, self.analysis, self.linked, self.source)
         level, share = design.inference.level, design.power.power
         noise_at = self._noise_at(who)
@@ -121,9 +120,6 @@ class _Asked:
         # By formula: what the simulated test needs more than the formula says, it needs of every change as well.
         return replace(found, fixes=self._fixes(who, noise_at, target * analytic.mde / mde, level, share, money))
 
-    def _kpi(self) -> Kpi:
-        return next(one for one in self.design.kpi if one.id == self.analysis.kpi)
-
     def _noise_at(self, who: Planned) -> NoiseOf:
         """Return the noise over as many periods as asked for: from the history, else as [power] states it."""
         power, known = self.design.power, {}
@@ -131,9 +127,8 @@ class _Asked:
         def find(span: int) -> Noise:
             if self.linked is not None:
                 panel = self.linked.panels[self.analysis.kpi]
-                until = who.places.first + who.places.launch - self.design.timing.anticipation
                 try:
-                    return noise_of(panel, span=span, until=max(until, 0), autocorrelation=power.autocorrelation)
+                    return noise_of(panel, span=span, until=who.end, autocorrelation=power.autocorrelation)
                 except (DataError, MethodError):
                     if power.sd is None:
                         raise

@@ -51,7 +51,7 @@ class Script:
     @property
     def kpi(self) -> Kpi:
         """The KPI of the analysis."""
-        return next(one for one in self.design.kpi if one.id == self.design.analysis[0].kpi)
+        return self.design.kpi_of(self.design.analysis[0])
 
 
 def rehearse_number(script: Script, number: int) -> tuple[Rehearsed, ...]:
@@ -117,7 +117,7 @@ def _share(factor: AttributionFactor) -> tuple[str, float, float]:
 
 def script_design(design: StudyDesign, analysis: str, draws: int) -> StudyDesign:
     """Return the design with one analysis alone, without windows of its own, and so many draws."""
-    found = next(one for one in design.analysis if one.id == analysis)
+    found = design.analysis_of(analysis)
     stated = {name: value for name, value in found.options.items() if name not in ("baseline", "followup")}
     alone = found.model_copy(update={"options": stated, "role": "primary"})
     inference = design.inference.model_copy(update={"draws": draws})

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from attribution.design.schema import Analysis, StudyDesign
-from attribution.errors import DataError, MethodError, require_type
+from attribution.errors import DataError, MethodError, require_counts, require_type
 from attribution.planning.placebo import placebos_of
 from attribution.study.link import Linked, compares_windows, link
 from attribution.study.manifest import package_version
+from attribution.study.planned import NOBODY, WHOM, planned
 from attribution.study.power import powers_of
 from attribution.study.rehearsal import Rehearsal
-from attribution.study.rehearsal_plan import planned
 from attribution.study.rehearsal_replay import Script, script_design
 from attribution.study.rehearsal_rows import Rehearsed, line_of, rows_of
 from attribution.study.rehearsal_store import keeping, kept_in
@@ -90,7 +90,7 @@ def rehearse(
     """
     require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
     require_date(as_of)
-    _require(rehearsals=(rehearsals, 1), workers=(workers, 1))
+    require_counts(rehearsals=(rehearsals, 1), workers=(workers, 1))
     path = data_path(design)
     if path is not None and not path.exists():
         raise DataError(
@@ -100,22 +100,24 @@ def rehearse(
     source = read(design)
     linked = link(design, source, as_of)
     panel = linked.panels[chosen.kpi]
-    plan = planned(design, chosen, panel, source)
+    who = planned(design, chosen, linked, source)
+    if not who.plan.cohorts:
+        raise DataError(NOBODY, where="power.trained_clusters", remedy=WHOM)
     placebos = placebos_of(
         panel,
-        plan.plan,
-        end=plan.end,
+        who.plan,
+        end=who.end,
         mechanism=design.assignment.mechanism,
-        baseline=plan.baseline,
+        baseline=[who.places.first + place for place in who.plan.baseline],
         share=design.assignment.selected_share,
         whole=not compares_windows(chosen.method),
     )
-    kpi = next(one for one in design.kpi if one.id == chosen.kpi)
+    kpi = design.kpi_of(chosen)
     sizes, said = _effects(design, chosen, linked, source, effects)
     sign = 1.0 if kpi.direction == "higher" else -1.0
     seeded = design.inference.seed if seed is None else seed
     drawn = min(design.inference.draws, MOST_DRAWS) if draws is None else draws
-    _require(seed=(seeded, 0), draws=(drawn, 1))
+    require_counts(seed=(seeded, 0), draws=(drawn, 1))
     script = Script(
         design=script_design(design, chosen.id, drawn),
         placebos=placebos,
@@ -184,7 +186,7 @@ def _collected(
 def _analysis(design: StudyDesign, name: str | None) -> Analysis:
     known = {one.id: one for one in design.analysis}
     if name is None:
-        return next(one for one in design.analysis if one.role == "primary")
+        return design.primary[0]
     if name not in known:
         raise MethodError(
             f"there is no analysis {name!r}", where="analysis", remedy=f"choose one of {', '.join(known)}"
@@ -202,7 +204,7 @@ def _effects(
             raise MethodError(f"an effect is {bad[0]!r}", where="effects", remedy="give finite numbers, in KPI units")
         sizes = [float(value) for value in dict.fromkeys(given) if value != 0]
         return (0.0, *sizes), ("no effect", *("as asked for" for _ in sizes))
-    kpi = next(one for one in design.kpi if one.id == analysis.kpi)
+    kpi = design.kpi_of(analysis)
     if kpi.minimum_worthwhile_effect:
         return (0.0, abs(kpi.minimum_worthwhile_effect)), ("no effect", "the smallest worthwhile effect")
     if kpi.expected_effect:
@@ -218,12 +220,6 @@ def _fewer(design: StudyDesign, drawn: int) -> tuple[str, ...]:
     if drawn >= planned_draws or not (design.valuation and design.cost):
         return ()
     return (f"money is drawn {drawn:,} times in each replay, not {planned_draws:,}: nothing else depends on it",)
-
-
-def _require(**given: tuple[Any, int]) -> None:
-    for name, (value, least) in given.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"give a whole number of at least {least}")
 
 
 def _require_some(rows: tuple[Rehearsed, ...]) -> None:

@@ -57,11 +57,11 @@ class StudyResult:
 
     def panel_of(self, name: str) -> Panel:
         """Return the panel that an analysis was made from."""
-        return self.linked.panel_of(next(one for one in self.design.analysis if one.id == name))
+        return self.linked.panel_of(self.design.analysis_of(name))
 
     def not_over(self, name: str) -> tuple[int, int]:
         """Return the units and rows that an analysis leaves out because their periods are not over."""
-        analysis = next(one for one in self.design.analysis if one.id == name)
+        analysis = self.design.analysis_of(name)
         read, used = self.linked.panels[analysis.kpi], self.panel_of(name)
         return len(read.units) - len(used.units), len(read.observations) - len(used.observations)
 

@@ -78,7 +78,7 @@ def run_linked(
     }
     if linked.too_early:
         factors = {name: replace(factor, reason=_too_early(linked)) for name, factor in factors.items()}
-    primary = tuple(analysis.id for analysis in design.analysis if analysis.role == "primary")
+    primary = tuple(one.id for one in design.primary)
     ledger = ledger_of(design)
     money, reason = money_of(design, linked, factors, ledger)
     looks_back = {name: _look_back(design, estimates, name) for name in primary}
@@ -152,7 +152,7 @@ def money_of(
     if linked.too_early:
         return None, _too_early(linked)
     (valuation,) = design.valuation
-    priced = [one.id for one in design.analysis if one.role == "primary" and one.kpi == valuation.kpi]
+    priced = [one.id for one in design.primary if one.kpi == valuation.kpi]
     if not priced or "effect" not in factors[priced[0]].estimate.terms:
         return None, f"no primary analysis of {valuation.kpi} estimates an effect"
     factor = factors[priced[0]]

@@ -47,5 +47,4 @@ def improvement_ends(estimate: Estimate, interval: Interval) -> tuple[float, flo
 
 def primary_kpi(result: StudyResult) -> Kpi:
     """Return the KPI of the headline analysis."""
-    analysis = next(one for one in result.design.analysis if one.id == result.primary[0])
-    return next(kpi for kpi in result.design.kpi if kpi.id == analysis.kpi)
+    return result.design.kpi_of(result.design.analysis_of(result.primary[0]))

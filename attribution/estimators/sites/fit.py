@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attribution.core.arms import Controls, windows
 from attribution.core.panel import Panel
-from attribution.errors import MethodError
+from attribution.errors import MethodError, require_counts
 from attribution.estimators.options import require_att, require_given_weights, require_known, require_periods
 from attribution.estimators.sites.sites import Sites, site_table
 from attribution.numerics.synthetic import (
@@ -143,10 +143,7 @@ def placebo_replicates(fitted: Fitted, *, placebos: int, seed: int) -> Replicate
 
     Raises `MethodError` for a number or seed out of range, or where no donor would be left.
     """
-    given: tuple[tuple[str, Any, int], ...] = (("placebos", placebos, FEWEST_PLACEBOS), ("seed", seed, 0))
-    for name, value, least in given:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"give a whole number of at least {least}")
+    require_counts(placebos=(placebos, FEWEST_PLACEBOS), seed=(seed, 0))
     sites, donors = fitted.sites, fitted.donors
     if len(donors) <= sites.n_trained:
         raise MethodError(

@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from attribution.design.schema import Category, StudyDesign
+from attribution.design.money_tables import Category
+from attribution.design.schema import StudyDesign
 from attribution.errors import Problem
 from attribution.finance.costs import CATEGORIES
 

@@ -1,8 +1,7 @@
-"""What a design plans: places of periods beyond the data, clusters by their start, and data of other kinds."""
+"""What is rehearsed of a plan: clusters by their start, from the data or the design, and data of other kinds."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,48 +11,13 @@ import pandas as pd
 import pytest
 
 import attribution as at
-from attribution.core.periods import Periods, kind_of
-from attribution.errors import DataError
 from attribution.study.link import link
-from attribution.study.rehearsal_plan import place_of, planned
+from attribution.study.planned import planned
 from attribution.study.rehearse import rehearse
 from attribution.study.sources import read
 
 MONTHS = [str(month) for month in pd.period_range("2024-01", periods=24, freq="M")]
 AFTER = [str(month) for month in pd.period_range("2026-01", periods=4, freq="M")]
-
-
-def periods(labels: Any) -> Periods:
-    index = pd.Index(labels)
-    return Periods(index, kind_of(index))
-
-
-@pytest.mark.parametrize(
-    ("labels", "length", "label", "place"),
-    [
-        ([1987, 1988, 1989], "year", 1990, 3),
-        ([1987, 1988, 1989], "year", 1992, 5),
-        ([1987, 1988, 1989], "year", 1988, 1),
-        ([1987, 1988, 1989], "year", datetime.date(1990, 7, 1), 3),
-        ([1986, 1988, 1990], "year", 1994, 4),
-        ([1, 2, 3], "month", 5, 4),
-        (pd.period_range("2025-10", periods=3, freq="M"), "month", "2026-02", 4),
-        (pd.period_range("2025-10", periods=3, freq="M"), "month", datetime.date(2026, 2, 17), 4),
-        (pd.period_range("2025Q1", periods=4, freq="Q"), "quarter", "2026Q2", 5),
-        (pd.date_range("2025-12-01", periods=3, freq="MS"), "month", "2026-04-01", 4),
-        (pd.date_range("2026-01-05", periods=3, freq="7D"), "week", "2026-02-02", 4),
-        (pd.date_range("2026-01-05", periods=3, freq="7D"), "week", datetime.date(2026, 2, 4), 4),
-        (pd.date_range("2026-01-05", periods=3, freq="D"), "day", "2026-01-09", 4),
-    ],
-    ids=str,
-)
-def test_a_period_beyond_the_data_is_counted_on(labels: Any, length: Any, label: Any, place: int) -> None:
-    assert place_of(label, periods(labels), length) == place
-
-
-def test_a_period_between_those_of_the_data_is_refused() -> None:
-    with pytest.raises(DataError, match="there is no period 1987"):
-        place_of(1987, periods([1986, 1988, 1990]), "year")
 
 
 def history(starts: Any, *, people: int = 30) -> pd.DataFrame:
@@ -75,19 +39,19 @@ def plan_of(path: Path) -> Any:
     design = at.load_design(path)
     source = read(design)
     linked = link(design, source, None)
-    return planned(design, design.analysis[0], linked.panels["sales"], source)
+    return planned(design, design.analysis[0], linked, source)
 
 
 def test_the_data_say_who_starts_when(make_study: Callable[..., Path]) -> None:
     starts = [AFTER[0]] * 6 + [AFTER[2]] * 4 + ["2026-09"] * 5 + [None] * 15
     found = plan_of(make_study(history(starts), BEFORE))
-    assert (found.end, found.baseline) == (24, (21, 22, 23))
+    assert (found.end, found.places.first) == (24, 21)
     assert found.plan.baseline == (0, 1, 2)
     assert found.plan.followup == (3, 4, 5, 6)
     # Who starts after the follow-up is not trained by its end.
     assert [(one.start, one.clusters) for one in found.plan.trained] == [(3, 6), (5, 4)]
     assert found.plan.control_clusters == 20
-    assert "the data say" in found.plan.source
+    assert found.plan.source == "the data, column start"
 
 
 def test_the_design_says_it_where_the_data_do_not(make_study: Callable[..., Path]) -> None:
@@ -95,7 +59,7 @@ def test_the_design_says_it_where_the_data_do_not(make_study: Callable[..., Path
     found = plan_of(make_study(history([None] * 30), BEFORE | {"power": power}))
     assert [(one.start, one.clusters) for one in found.plan.trained] == [(3, 4), (4, 3)]
     assert found.plan.control_clusters == 11
-    assert "the design file says" in found.plan.source
+    assert found.plan.source.startswith("[power]")
 
 
 def test_a_share_that_is_picked_is_of_all_clusters(make_study: Callable[..., Path]) -> None:
