@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.arms import CONTROL, TRAINED, adoption_arms
+from attribution.core.display import number
 from attribution.core.finding import Finding
 from attribution.diagnostics.balance import CLOSE, FAR, Balance, BalanceRow, balance
 from attribution.diagnostics.lost import lost
@@ -132,7 +133,7 @@ def trained_dropped(evidence: Evidence) -> Finding:
     if most is not None:
         message += (
             f"; those left out differ most in {most.variable}, by {_signed(most.smd)} standard deviations "
-            f"({_minus(f'{most.lost:.4g}')} against {_minus(f'{most.kept:.4g}')})"
+            f"({number(most.lost, 4)} against {number(most.kept, 4)})"
         )
     return DROPPED.finding(
         "warn",
@@ -194,12 +195,7 @@ def _known(values: NDArray[Any], code: NDArray[np.int8]) -> tuple[float, float]:
 
 
 def _signed(value: float) -> str:
-    return _minus(f"{value:+.2f}")
-
-
-def _minus(number: str) -> str:
-    """Return a number as text with a minus sign; names beside it keep their hyphens."""
-    return number.replace("-", "−")
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _listed(names: list[str]) -> str:

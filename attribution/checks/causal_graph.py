@@ -13,6 +13,7 @@ from attribution.checks.refutation import HOW_TO_INSTALL, SUBSET, Judgement, Ref
 from attribution.core.arms import CONTROL, TRAINED, adoption_arms
 from attribution.core.cohort import Cohort
 from attribution.core.covariates import covariate_matrix
+from attribution.core.display import number
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.core.panel import Panel
@@ -211,8 +212,8 @@ def _refuted(evidence: Evidence, rule: Rule, refuter: Refuter, withstood: str, r
         return rule.skipped(rows)
     found = refute(refuter, rows.outcome, rows.trained, rows.columns, seed=design.inference.seed)
     observed = (
-        f"{_number(found.refuted)} on average, p = {found.p_value:.2f}; by regression on {len(rows.outcome):,} units "
-        f"{_number(found.effect)}"
+        f"{number(found.refuted)} on average, p = {found.p_value:.2f}; by regression on {len(rows.outcome):,} units "
+        f"{number(found.effect)}"
     )
     if found.p_value > 0.05:
         return rule.finding("pass", observed, withstood)
@@ -274,10 +275,6 @@ def _arms(panel: Panel, estimate: Estimate) -> tuple[NDArray[np.bool_], NDArray[
 
 def _codes(panel: Panel, labels: Sequence[str]) -> NDArray[np.int16]:
     return np.array(panel.periods.codes(labels, where="windows"), dtype=np.int16)
-
-
-def _number(value: float) -> str:
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
 def _are(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.display import number
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.diagnostics.baseline import ROLLOUTS
@@ -91,9 +92,7 @@ def standard_error(evidence: Evidence) -> Finding:
         return STANDARD_ERROR.waits(evidence, "no data to estimate from")
     found = {term: estimate.std_error(term) for term in ("effect", "change") if term in estimate.terms}
     undefined = [term for term, error in found.items() if np.isnan(error)]
-    observed = ", ".join(
-        f"{term} {'undefined' if np.isnan(error) else f'{error:.3g}'}" for term, error in found.items()
-    )
+    observed = ", ".join(f"{term} {'undefined' if np.isnan(error) else number(error)}" for term, error in found.items())
     if not undefined:
         return STANDARD_ERROR.finding("pass", observed, "the standard errors are defined")
     which = f"the standard error of the {' and the '.join(undefined)} is undefined"

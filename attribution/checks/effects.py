@@ -58,9 +58,9 @@ def is_compared(evidence: Evidence) -> bool:
     """Say whether the primary analysis compares the trained with anybody or anything untrained."""
     if evidence.estimate is not None and evidence.estimate.n.control.units:
         return True
-    method = method_of(evidence)
+    method, stated = method_of(evidence), options_of(evidence)
     if method == "trend":
-        return options_of(evidence).get("controls", "none") != "none"
+        return "controls" in stated and stated["controls"] != "none"
     return method not in ALONE
 
 

@@ -7,10 +7,10 @@ import datetime
 import numpy as np
 
 from attribution.checks.attrition import boundaries
-from attribution.checks.effects import level_of, signed
+from attribution.checks.effects import ends_said, level_of
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.display import signed
 from attribution.core.finding import Finding
-from attribution.core.interval import Interval
 from attribution.core.periods import PeriodLength, period_end, period_start
 from attribution.diagnostics.leavers import Leavers, leavers_of
 from attribution.errors import DataError, MethodError
@@ -99,7 +99,7 @@ def leavers(evidence: Evidence) -> Finding:
     if not isinstance(bounds, str):
         level, effect = level_of(evidence), estimate.interval(level_of(evidence))
         ends = bounds.interval(level)
-        observed += f"; bounds {signed(bounds.low)} to {signed(bounds.high)}, with their interval {_said(ends)}"
+        observed += f"; bounds {signed(bounds.low)} to {signed(bounds.high)}, with their interval {ends_said(ends)}"
         undone = effect.kind == "bounded" and 0.0 not in effect and (ends.kind == "undefined" or 0.0 in ends)
     else:
         observed += f"; no bounds: {bounds}"
@@ -144,7 +144,3 @@ def _bounds(evidence: Evidence, found: Leavers) -> LeeBounds | str:
         )
     except MethodError as error:
         return error.what
-
-
-def _said(ends: Interval) -> str:
-    return "undefined" if ends.kind == "undefined" else f"{signed(ends.low)} to {signed(ends.high)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.display import number, signed
 from attribution.core.finding import Finding
 from attribution.core.flow import Flow
 
@@ -80,9 +81,9 @@ def observation_gap(evidence: Evidence) -> Finding:
     if abs(moved) > 0.25 * error:
         return GAP.finding(
             "warn",
-            f"{observed}; composition " + f"{moved:+.3g}".replace("-", "−"),
-            f"about {abs(moved):.3g} of the effect, in KPI units, comes from who of the comparison was observed when: "
-            "those absent in a period differ in level from those seen",
+            f"{observed}; composition {signed(moved)}",
+            f"about {number(abs(moved))} of the effect, in KPI units, comes from who of the comparison was observed "
+            "when: those absent in a period differ in level from those seen",
             "find out who is missing and why; leave the period out, or compare with units that were always observed",
         )
     return GAP.finding("pass", observed, "both arms are observed alike")

@@ -9,13 +9,15 @@ import numpy as np
 from attribution.checks.effects import (
     baseline_of,
     effect_looked_for,
+    ends_said,
     is_compared,
     level_of,
     method_of,
+    options_of,
     seed_of,
-    signed,
 )
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.display import signed
 from attribution.core.finding import Finding
 from attribution.core.panel import NEVER, Panel
 from attribution.diagnostics.baseline import MIXED
@@ -88,9 +90,7 @@ def placebo_launch(evidence: Evidence) -> Finding:
 
 
 def _options(evidence: Evidence, tried: str) -> dict[str, Any]:
-    if evidence.primary is None:
-        return {}
-    stated = evidence.primary.options
+    stated = options_of(evidence)
     return {name: stated[name] for name in OWN_OPTIONS[tried] if name in stated}
 
 
@@ -151,7 +151,7 @@ def untouched_outcome(evidence: Evidence) -> Finding:
         if ends.kind == "undefined":
             parts.append(f"{kpis[one.kpi].label} without a standard error")
             continue
-        parts.append(f"{kpis[one.kpi].label} {signed(ends.low)} to {signed(ends.high)} ({one.id})")
+        parts.append(f"{kpis[one.kpi].label} {ends_said(ends)} ({one.id})")
         if 0.0 not in ends:
             moved.append(kpis[one.kpi].label)
     observed = "; ".join(parts)
@@ -170,7 +170,7 @@ def untouched_outcome(evidence: Evidence) -> Finding:
 
 def trained_at_random(evidence: Evidence) -> Finding:
     """Take never-trained clusters for trained, at random, many times: how often is there an effect?"""
-    panel, design, method = evidence.panel, evidence.design, method_of(evidence)
+    panel, method = evidence.panel, method_of(evidence)
     if panel is None:
         return TRAINED.skipped("no data from before the training")
     if method not in ("did", "lagged"):
@@ -202,7 +202,7 @@ def trained_at_random(evidence: Evidence) -> Finding:
         before=before,
         after=after,
         level=level_of(evidence),
-        seed=0 if design is None else design.inference.seed,
+        seed=seed_of(evidence),
     )
     if found is None:
         return TRAINED.skipped(f"fewer than {FEWEST_CLUSTERS} never-trained clusters with a KPI in both windows")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import isfinite
 
-import numpy as np
-
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.display import number
+from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.design.schema import Kpi
 from attribution.numerics.power import minimum_detectable
-from attribution.planning.mde import BY_SIMULATION, FEW, TOO_FEW, small_waves
+from attribution.planning.mde import BY_SIMULATION, FEW, TOO_FEW, PlannedTest, mde_of, small_waves
 from attribution.planning.records import DesignPower, Fix, Mde
 
 DECLARED = Rule(
@@ -84,8 +84,8 @@ def power(evidence: Evidence) -> Finding:
     found = evidence.power
     if found is None:
         return POWER.skipped("no design says what the study must see")
-    achieved = _achieved(evidence)
-    mde = found.best.mde if achieved is None else achieved
+    achieved = measured(found, evidence.estimate)
+    mde = (achieved or found.best).mde
     if not isfinite(mde):
         return _unknown(evidence, found)
     if evidence.estimate is None and (few := _few(found)) is not None:
@@ -100,7 +100,7 @@ def power(evidence: Evidence) -> Finding:
     if target is None and found.break_even is None:
         return POWER.skipped(f"the design declares no effect to see; the smallest that is seen is {_said(mde, found)}")
     chance = f"with {found.best.power:.0%} chance"
-    observed = _observed(found, mde, achieved)
+    observed = _observed(found, achieved)
     if target is not None and mde > target:
         name = "worthwhile" if found.expected is None else "expected"
         return POWER.finding(
@@ -169,21 +169,25 @@ def pays(evidence: Evidence) -> Finding:
             else "cut the costs, train those of whom more can be expected, follow up for longer, or say what else it "
             "is for",
         )
-    chance = found.best.power_at(wanted - found.break_even) if isfinite(found.best.mde) else float("nan")
-    if np.isfinite(chance):
+    best = measured(found, evidence.estimate) or found.best
+    chance = best.power_at(wanted - found.break_even) if isfinite(best.mde) else float("nan")
+    if isfinite(chance):
         worth += f"; the study shows that it pays with {chance:.0%} chance"
     return PAYS.finding("pass", worth, f"the training pays if it works as {name}")
 
 
-def _achieved(evidence: Evidence) -> float | None:
-    """Return the MDE by the standard error that the estimate has, which counts what no plan can: covariates, losses."""
-    estimate, design, found = evidence.estimate, evidence.design, evidence.power
-    if estimate is None or design is None or found is None or "effect" not in estimate.terms:
+def measured(found: DesignPower, estimate: Estimate | None) -> Mde | None:
+    """Return what an analysis sees by the standard error of its estimate; None where there is none.
+
+    That counts what no plan can: covariates, losses.
+    """
+    if estimate is None or "effect" not in estimate.terms:
         return None
-    test = estimate.contrast({"effect": 1.0})
+    test, level, chance = estimate.contrast({"effect": 1.0}), found.best.level, found.best.power
     if not test.std_error > 0:
         return None
-    return float(minimum_detectable(test.std_error, test.df, design.inference.level, design.power.power))
+    smallest = minimum_detectable(test.std_error, test.df, level, chance)
+    return mde_of(smallest, PlannedTest(test.std_error, test.df, (), ()), level, chance, ())
 
 
 def _unknown(evidence: Evidence, found: DesignPower) -> Finding:
@@ -207,7 +211,8 @@ def _few(found: DesignPower) -> Finding | None:
     return POWER.finding(
         "fail",
         counts,
-        "fewer than 5 clusters are planned in an arm: no test can be relied on, whatever effect it seems to see",
+        f"fewer than {TOO_FEW} clusters are planned in an arm: no test can be relied on, whatever effect it seems to "
+        "see",
         _fixes(found) or "add clusters to the smaller arm before the launch",
     )
 
@@ -222,14 +227,16 @@ def _least(found: DesignPower) -> int:
     return min(arms)
 
 
-def _observed(found: DesignPower, mde: float, achieved: float | None) -> str:
-    how = "by the standard error of the estimate" if achieved is not None else _how(found.best)
-    parts = [f"MDE {_said(mde, found)} {how}"]
-    for name, value in (("expected", found.expected), ("worthwhile", found.worthwhile)):
+def _observed(found: DesignPower, achieved: Mde | None) -> str:
+    how = _how(found.best) if achieved is None else "by the standard error of the estimate"
+    parts = [f"MDE {_said((achieved or found.best).mde, found)} {how}"]
+    for name, value in (
+        ("expected", found.expected),
+        ("worthwhile", found.worthwhile),
+        ("break-even", found.break_even),
+    ):
         if value is not None:
             parts.append(f"{name} {_number(value)}")
-    if found.break_even is not None:
-        parts.append(f"break-even {_number(found.break_even)}")
     return ", ".join(parts)
 
 
@@ -267,4 +274,4 @@ def _said(effect: float, found: DesignPower) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}" if isfinite(value) else "none"
+    return number(value) if isfinite(value) else "none"

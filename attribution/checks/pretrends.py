@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.display import number, signed
 from attribution.core.finding import Finding
 from attribution.inference.look_back import LookBack, look_back
 
@@ -33,8 +34,8 @@ def pre_trends(evidence: Evidence) -> Finding:
     path, found = shown.path, shown.detectable.slope
     joint = f"joint p = {shown.p_value:.2g}" if shown.df[1] > 0 else "too few clusters for a joint test"
     observed = (
-        f"slope {_signed(shown.slope)} a period (SE {shown.slope_error:.3g}), detectable {found:.3g} with probability "
-        f"{shown.power:.0%}, {joint}; events {_minus(path.pre[0])} to {_minus(path.post[-1])}"
+        f"slope {signed(shown.slope)} a period (SE {number(shown.slope_error)}), detectable {number(found)} with "
+        f"probability {shown.power:.0%}, {joint}; events {_minus(path.pre[0])} to {_minus(path.post[-1])}"
         + (f" of {looked.name}" if looked.name else "")
     )
     effect = abs(float(path.beta[len(path.pre) :][[event >= 0 for event in path.post]].mean()))
@@ -104,10 +105,6 @@ def _looked(evidence: Evidence, rule: Rule = PRE_TRENDS) -> LookBack | Finding:
     if evidence.look_back is not None:
         return evidence.look_back
     return look_back({"": estimate})
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−")
 
 
 def _minus(event: int) -> str:

@@ -6,9 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attribution.checks.effects import baseline_of, effect_looked_for, is_compared, kpi_of, level_of, method_of, signed
+from attribution.checks.effects import (
+    baseline_of,
+    effect_looked_for,
+    is_compared,
+    kpi_of,
+    level_of,
+    method_of,
+    options_of,
+)
 from attribution.checks.evidence import Evidence, Rule
-from attribution.checks.selection import PICKED
+from attribution.checks.selection import BY_KPI
+from attribution.core.display import number, signed
 from attribution.core.finding import Finding, Status
 from attribution.core.panel import Panel
 from attribution.core.periods import period_start
@@ -60,7 +69,7 @@ def regression_to_mean(evidence: Evidence) -> Finding:
     if design is None:
         return REGRESSION.skipped("no design says how training was assigned")
     mechanism = design.assignment.mechanism
-    if mechanism not in (*PICKED, "manager"):
+    if mechanism not in BY_KPI:
         return REGRESSION.skipped("people were not picked by the KPI or by managers")
     estimate = evidence.estimate
     if method in MIXED or method == "trend":
@@ -107,7 +116,7 @@ def _judged(evidence: Evidence, found: _Return) -> Finding:
     effect, name = looked
     share = abs(found.size) / effect
     much = f"{share:.0%} of" if share < 10 else "many times"
-    observed += f", {much} {name} ({effect:.3g})"
+    observed += f", {much} {name} ({number(effect)})"
     if share <= TENTH:
         return REGRESSION.finding("pass", observed, f"selection alone would bring {much} {name}")
     if found.size < 0:
@@ -211,7 +220,7 @@ def dip_before_adoption(evidence: Evidence) -> Finding:
     if arms is None:
         return DIP.skipped("the data do not say who is trained and who is not")
     rollout = method_of(evidence) in ROLLOUTS
-    warned = 0 if design is None else design.timing.anticipation
+    warned = 0 if design is None else options_of(evidence).get("anticipation", design.timing.anticipation)
     found = dip(panel, arms.trained, arms.control, anticipation=warned, before=None if rollout else arms.before)
     if found is None:
         return DIP.skipped(f"fewer than {FEWEST_PERIODS} periods before the training")
@@ -221,13 +230,13 @@ def dip_before_adoption(evidence: Evidence) -> Finding:
     better = found.value if panel.direction == "higher" else -found.value
     observed = (
         f"{signed(found.value)} in the last {found.last} of {found.last + found.earlier} periods before, against the "
-        f"others (SE {found.std_error:.3g}, p = {found.p_value:.2g})"
+        f"others (SE {number(found.std_error)}, p = {found.p_value:.2g})"
     )
     if found.p_value > 1 - level:
         return DIP.finding(
             "pass",
             observed,
-            f"no dip is seen; one of {found.detectable(level):.3g} would have been missed one time in five",
+            f"no dip is seen; one of {number(found.detectable(level))} would have been missed one time in five",
         )
     moved = "got worse" if better < 0 else "got better"
     then = (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attribution.checks.effects import is_compared, level_of, method_of, signed
+from attribution.checks.effects import ends_said, is_compared, level_of, method_of, options_of
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.arms import Controls
+from attribution.core.display import signed
 from attribution.core.finding import Finding
 from attribution.core.interval import Interval
 from attribution.design.schema import Mechanism
@@ -35,6 +36,9 @@ BY_LOT: Mapping[Mechanism, str] = {"random": "training was given at random", "wa
 
 PICKED: tuple[Mechanism, ...] = ("performance", "threshold")
 """Mechanisms that pick by a score: usually the KPI itself, or what goes with it."""
+
+BY_KPI: tuple[Mechanism, ...] = (*PICKED, "manager")
+"""Mechanisms that go, or may go, by the KPI."""
 
 SAID: Mapping[Mechanism, tuple[str, str]] = {
     "threshold": (
@@ -117,8 +121,7 @@ def lagged_bracket(evidence: Evidence) -> Finding:
     design, estimate, panel = evidence.design, evidence.estimate, evidence.panel
     if design is None:
         return BRACKET.skipped("no design says how training was assigned")
-    mechanism = design.assignment.mechanism
-    if mechanism not in (*PICKED, "manager"):
+    if design.assignment.mechanism not in BY_KPI:
         return BRACKET.skipped("people were not picked by the KPI or by managers")
     if method_of(evidence) != "did":
         return BRACKET.skipped("the primary analysis is not did")
@@ -126,8 +129,7 @@ def lagged_bracket(evidence: Evidence) -> Finding:
         return BRACKET.waits(evidence, "no data to compare did and lagged in")
     if "effect" not in estimate.terms or estimate.estimand != "ATT":
         return BRACKET.skipped("there is no effect on the trained to bracket")
-    stated = {} if evidence.primary is None else evidence.primary.options
-    controls: Controls = "never" if stated.get("controls") == "never" else "not_yet"
+    controls: Controls = "never" if options_of(evidence).get("controls") == "never" else "not_yet"
     try:
         found = bracket(panel, baseline=estimate.n.baseline, followup=estimate.n.followup, controls=controls)
     except MethodError as error:
@@ -138,7 +140,7 @@ def lagged_bracket(evidence: Evidence) -> Finding:
 def _bracketed(found: Bracket, level: float, adjusted: tuple[str, ...]) -> Finding:
     ends = {"did": found.did.interval(level), "lagged": found.lagged.interval(level)}
     values = {"did": found.did.value("effect"), "lagged": found.lagged.value("effect")}
-    observed = ", ".join(f"{name} {signed(values[name])} ({_said(ends[name])})" for name in ends)
+    observed = ", ".join(f"{name} {signed(values[name])} ({ends_said(ends[name])})" for name in ends)
     observed += f"; slope {found.slope:.2f}" + (f"; both without {', '.join(adjusted)}" if adjusted else "")
     if any(one.kind == "undefined" for one in ends.values()):
         return BRACKET.skipped("the two estimates have no standard error to be judged by")
@@ -162,7 +164,3 @@ def _bracketed(found: Bracket, level: float, adjusted: tuple[str, ...]) -> Findi
 def _verdict(ends: Interval) -> int:
     """Return 1 or −1 where an interval lies on one side of 0, else 0."""
     return int(ends.low > 0) - int(ends.high < 0)
-
-
-def _said(ends: Interval) -> str:
-    return f"{signed(ends.low)} to {signed(ends.high)}"

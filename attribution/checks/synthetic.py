@@ -9,6 +9,7 @@ import numpy as np
 
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.arms import Controls
+from attribution.core.display import number
 from attribution.core.estimate import Estimate
 from attribution.core.finding import Finding
 from attribution.core.panel import Panel
@@ -44,7 +45,7 @@ def synthetic_fit(evidence: Evidence) -> Finding:
         return FIT.skipped("the panel is not the one that the estimate was made from")
     weights = weights_of(panel, fitted)
     donor, share = weights.largest
-    observed = f"error before training {fitted.error:.3g}"
+    observed = f"error before training {number(fitted.error)}"
     if fitted.spread > 0:
         observed += f", {fitted.error / fitted.spread:.0%} of the donors' spread"
     ratio = float("nan")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
+from attribution.design.schema import StudyDesign
 
 TIMING = Rule(
     "timing_declared",
@@ -25,7 +26,7 @@ def timing_declared(evidence: Evidence) -> Finding:
     primary = design.primary
     stated = design.timing.model_fields_set
     silent = [key for key in KEYS if key not in stated and not all(key in one.options for one in primary)]
-    observed = ", ".join(f"{key} {'not declared' if key in silent else getattr(design.timing, key)}" for key in KEYS)
+    observed = ", ".join(f"{key} {'not declared' if key in silent else _said(design, key)}" for key in KEYS)
     if not silent:
         return TIMING.finding("pass", observed, "the design says when training begins to count")
     return TIMING.finding(
@@ -34,3 +35,9 @@ def timing_declared(evidence: Evidence) -> Finding:
         f"the design does not say {' or '.join(KEYS[key] for key in silent)}: 0 periods are taken",
         f"add {' and '.join(f'{key} = 0' for key in silent)} to [timing], or the number of periods",
     )
+
+
+def _said(design: StudyDesign, key: str) -> str:
+    """Return how many periods are taken: of each primary analysis its own, where it states them."""
+    each = dict.fromkeys(str(one.options.get(key, getattr(design.timing, key))) for one in design.primary)
+    return " or ".join(each)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from attribution.checks.evidence import Evidence, Rule
+from attribution.core.display import number
 from attribution.core.finding import Finding
 from attribution.core.panel import Panel
 from attribution.errors import AttributionError
@@ -91,8 +92,8 @@ def _observed(found: Robustness, gamma: float) -> str:
         )
     if abs(found.fitted.coefficient - found.effect) > found.std_error:
         parts.append(
-            f"the regression that gives the scale has an effect of {found.fitted.coefficient:.4g}, the estimate one of "
-            f"{found.effect:.4g}"
+            f"the regression that gives the scale has an effect of {number(found.fitted.coefficient, 4)}, the estimate "
+            f"one of {number(found.effect, 4)}"
         )
     return "; ".join(parts)
 

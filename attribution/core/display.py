@@ -1,7 +1,8 @@
-"""How records show themselves in a notebook: one small table, everything escaped."""
+"""How numbers and records show themselves below the page: in sentences, and in a notebook as one escaped table."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with significant digits, a true minus and no exponent; what is larger than they are, in full.
+
+    Examples
+    --------
+    >>> number(1771.3), number(-0.31706), number(0.5), number(1234567.8, 4)
+    ('1,771', '−0.317', '0.5', '1,234,568')
+    """
+    if np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    whole = abs(value) >= 10**digits
+    return (f"{value:,.0f}" if whole else f"{Decimal(f'{value:.{digits}g}'):,f}").replace("-", "−")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with its sign spelled out: +0.034, −0.317."""
+    return f"+{number(value, digits)}" if value > 0 else number(value, digits)
+
+
 def text(value: Any) -> str:
     """Return a cell as text: four significant digits, a true minus, a dash for what is not there."""
     if value is None:
@@ -18,16 +42,8 @@ def text(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (float, np.floating)):
-        return _number(float(value))
+        return number(float(value), 4)
     return str(value)
-
-
-def _number(value: float) -> str:
-    if np.isnan(value):
-        return "–"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return (f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}").replace("-", "−")
 
 
 def table_html(frame: pd.DataFrame, caption: str = "") -> str:

@@ -14,5 +14,10 @@ def test_what_is_missing_is_named_with_the_line_to_add() -> None:
     assert found.remedy == "add anticipation = 0 to [timing], or the number of periods"
 
 
+def test_an_analysis_that_states_its_own_is_read() -> None:
+    own = {"timing.washout": 0, "timing.anticipation": 1, "analysis.0.anticipation": 2}
+    assert timing_declared(Evidence(design=design_of(own))).observed == "washout 0, anticipation 2"
+
+
 def test_no_design_has_no_calendar() -> None:
     assert timing_declared(Evidence()).message == "no design states a calendar"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attribution.core.display import table_html, text
+from attribution.core.display import number, signed, table_html, text
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ from attribution.core.display import table_html, text
         (-np.inf, "−∞"),
         (-0.317058, "−0.3171"),
         (1234.5, "1,234"),
+        (12_345.6, "12,346"),
         (1_438_201.4, "1,438,201"),
         (-2_500_000.0, "−2,500,000"),
         (12, "12"),
@@ -30,6 +31,25 @@ from attribution.core.display import table_html, text
 )
 def test_a_cell_as_text(value: Any, shown: str) -> None:
     assert text(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "with_sign"),
+    [
+        (0.5, "0.5", "+0.5"),
+        (-0.31706, "−0.317", "−0.317"),
+        (-0.0, "0", "0"),
+        (0.0000123456, "0.0000123", "+0.0000123"),
+        (999.6, "1,000", "+1,000"),
+        (1771.3, "1,771", "+1,771"),
+        (-12345.6, "−12,346", "−12,346"),
+        (np.inf, "∞", "+∞"),
+        (np.nan, "–", "–"),
+    ],
+)
+def test_a_number_in_a_sentence_has_no_exponent(value: float, shown: str, with_sign: str) -> None:
+    assert number(value) == shown
+    assert signed(value) == with_sign
 
 
 def test_a_table_escapes_every_label_value_and_caption() -> None:
