@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from attribution.numerics.power import minimum_detectable, power_at, serial_variance, sliding
+from attribution.numerics.power import minimum_detectable, power_at, sliding
 from attribution.planning.mde import analytic_mde
 from attribution.planning.records import Noise, Plan, PlannedCohort
+from tests.burlig import serial_variance
 
 
 def arms(trained: int, control: int, size: float, start: int) -> tuple[PlannedCohort, PlannedCohort]:

@@ -8,17 +8,14 @@ from scipy.special import nctdtr, stdtrit
 from scipy.stats import norm
 
 from attribution.numerics.power import (
-    burlig_components,
-    components_of,
-    design_effect,
     minimum_detectable,
     nearest_covariance,
     path_covariance,
     pooled_covariance,
     power_at,
-    serial_variance,
     sliding,
 )
+from tests.burlig import burlig_components, components_of, serial_variance
 
 
 @pytest.mark.parametrize("df", [1.0, 1.7, 3.0, 8.5, 40.0, 1e4, 1e6])
@@ -107,8 +104,7 @@ def test_a_group_of_one_says_nothing() -> None:
     assert np.isnan(pooled_covariance(np.array([[1.0]]), np.array([0]))[0]).all()
 
 
-def test_design_effect_and_path() -> None:
-    assert design_effect(0.0, 30) == 1.0
+def test_without_correlation_each_period_is_itself() -> None:
     assert path_covariance(1.5, 0.0, 3) == pytest.approx(2.25 * np.eye(3))
 
 
