@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from attribution.core.panel import Panel
-from attribution.diagnostics.regression import outcome_table
+from attribution.diagnostics.kpi_table import outcome_table, path_of, row_means
+from attribution.numerics.power import minimum_detectable
 from attribution.numerics.variance import Layers, contrast_variance, stratified, welch_df
 
 Floats = NDArray[np.float64]
@@ -43,7 +44,7 @@ class Dip:
 
     def detectable(self, level: float = 0.95, power: float = 0.8) -> float:
         """Return the smallest move that the test would show with this power, in KPI units."""
-        return float((stdtrit(self.df, (1 + level) / 2) + stdtrit(self.df, power)) * self.std_error)
+        return minimum_detectable(self.std_error, self.df, level, power)
 
 
 def dip(
@@ -72,8 +73,11 @@ def dip(
         return None
     clusters = len(panel.units.cluster_labels)
     sums = np.zeros((clusters, len(parts), 4))
+    looked = np.unique(np.concatenate([codes for _, codes in parts]))
+    table = outcome_table(panel, looked)
+    others = np.where(control & (panel.weights > 0), panel.weights, 0.0)
     for place, (mine, codes) in enumerate(parts):
-        change = _change(panel, mine, control, codes)
+        change = _change(table[:, np.searchsorted(looked, codes)], others)
         for arm, mask in enumerate((mine, control)):
             inside = mask & ~np.isnan(change) & (panel.weights > 0)
             weight, code = panel.weights[inside], panel.units.cluster[inside]
@@ -102,26 +106,15 @@ def _last(periods: int) -> int:
     return -(-periods // 4)
 
 
-def _change(panel: Panel, mine: Bools, control: Bools, codes: NDArray[np.int16]) -> Floats:
-    """Return each unit's mean over the last periods less that over the earlier ones, freed of the controls' path.
+def _change(table: Floats, weight: Floats) -> Floats:
+    """Return each unit's mean over the last columns less that over the earlier ones, freed of the controls' path.
 
     What the controls did in a period is taken out first, so that a missing month is not read as a move; the mean of
     the controls' own changes stays, as 0 on complete data.
     """
-    table = outcome_table(panel, codes)
-    weight = np.where(control & (panel.weights > 0), panel.weights, 0.0)[:, None] * ~np.isnan(table)
-    total = weight.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        path = (weight * np.nan_to_num(table)).sum(axis=0) / total
-    table = table - path
-    last = _last(len(codes))
-    return _row_means(table[:, -last:]) - _row_means(table[:, :-last])
-
-
-def _row_means(table: Floats) -> Floats:
-    known = ~np.isnan(table)
-    count = known.sum(axis=1)
-    return np.where(count > 0, np.where(known, table, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
+    table = table - path_of(table, weight)
+    last = _last(table.shape[1])
+    return row_means(table[:, -last:]) - row_means(table[:, :-last])
 
 
 def _move(sums: Floats, weights: Floats) -> Floats:

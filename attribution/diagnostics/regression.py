@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from attribution.core.panel import Panel
+from attribution.diagnostics.kpi_table import cluster_totals
 from attribution.errors import MethodError
 
 Floats = NDArray[np.float64]
@@ -52,23 +53,14 @@ def picked_deviation(share: float) -> float:
     >>> round(picked_deviation(0.3), 3)
     1.159
 
-    Raises `MethodError` for a share outside (0, 1). Source: the mean of a truncated normal, φ(z)/p.
+    Raises `MethodError` for a share outside (0, 1). Measured once more, untrained, they move back by (1 − reliability)
+    times as much. Source: the mean of a truncated normal, φ(z)/p; Campbell & Kenny (1999), A Primer on Regression
+    Artifacts.
     """
     if not 0 < share < 1:
         raise MethodError(f"share is {share!r}", where="picked_deviation", remedy="give a share between 0 and 1")
     cut = float(ndtri(share))
     return float(np.exp(-(cut**2) / 2) / np.sqrt(2 * np.pi) / share)
-
-
-def expected_regression(share: float, reliability: float) -> float:
-    """Return by how many SD a picked share moves back to the mean untrained, measured once more.
-
-    >>> round(expected_regression(0.3, 0.6), 2)
-    0.46
-
-    Source: Galton (1886); Campbell & Kenny (1999), A Primer on Regression Artifacts.
-    """
-    return (1 - reliability) * picked_deviation(share)
 
 
 def reliability(panel: Panel, before: NDArray[np.int16], lag: int, inside: Bools) -> Reliability | None:
@@ -84,7 +76,11 @@ def reliability(panel: Panel, before: NDArray[np.int16], lag: int, inside: Bools
     if not apart:
         return None
     used = max(one for one in apart if one <= max(lag, apart[0]))
-    table, size = _cluster_means(panel, outcome_table(panel, before), inside)
+    weight = np.where(inside, panel.units.weight, 0.0)
+    total, known = cluster_totals(panel, before, weight)
+    with np.errstate(invalid="ignore"):
+        table = total / known
+    size = np.bincount(panel.units.cluster, weights=weight, minlength=len(table)).astype(float)
     place = {code: column for column, code in enumerate(codes)}
     found = []
     for first in codes:
@@ -98,20 +94,6 @@ def reliability(panel: Panel, before: NDArray[np.int16], lag: int, inside: Bools
     return Reliability(float(np.mean(found)), used, len(found), len(codes))
 
 
-def _cluster_means(panel: Panel, table: Floats, inside: Bools) -> tuple[Floats, Floats]:
-    """Return the mean KPI of each cluster by period, and the weight of its units."""
-    count, code = len(panel.units.cluster_labels), panel.units.cluster
-    weight = np.where(inside, panel.units.weight, 0.0)
-    known = weight[:, None] * ~np.isnan(table)
-    columns = range(table.shape[1])
-    total = np.stack([np.bincount(code, weights=known[:, one], minlength=count) for one in columns], axis=1)
-    values = known * np.nan_to_num(table)
-    summed = np.stack([np.bincount(code, weights=values[:, one], minlength=count) for one in columns], axis=1)
-    with np.errstate(invalid="ignore"):
-        means = summed / total
-    return means, np.bincount(code, weights=weight, minlength=count).astype(float)
-
-
 def _correlation(first: Floats, later: Floats, weight: Floats) -> float:
     """Return the weighted correlation of two columns where both are known; NaN where one does not vary."""
     known = ~np.isnan(first) & ~np.isnan(later) & (weight > 0)
@@ -121,15 +103,3 @@ def _correlation(first: Floats, later: Floats, weight: Floats) -> float:
     x, y = x - w @ x / w.sum(), y - w @ y / w.sum()
     spread = float(w @ x**2), float(w @ y**2)
     return float(w @ (x * y) / np.sqrt(spread[0] * spread[1])) if min(spread) > 0 else float("nan")
-
-
-def outcome_table(panel: Panel, codes: NDArray[np.int16]) -> Floats:
-    """Return the KPI as `[n_units, n_codes]`, NaN where it is not known."""
-    observations = panel.observations
-    column = np.full(len(panel.periods), -1, dtype=np.intp)
-    column[codes] = np.arange(len(codes))
-    place = column[observations.period]
-    inside = place >= 0
-    table = np.full((len(panel.units), len(codes)), np.nan)
-    table[observations.unit[inside], place[inside]] = observations.outcome[inside]
-    return table

@@ -13,6 +13,7 @@ from scipy.special import ndtri, stdtr
 from attribution.core.cohort import Cohort
 from attribution.core.estimate import Estimate
 from attribution.core.panel import NEVER, Observations, Panel
+from attribution.diagnostics.kpi_table import outcome_table, path_of, row_means
 from attribution.errors import MethodError
 from attribution.numerics.variance import welch_df
 from attribution.registry import ESTIMATORS, load
@@ -161,6 +162,7 @@ class PlaceboTrained:
 
 
 FEWEST_CLUSTERS = 10
+"""Clusters of the never trained below which a share of them is not taken for trained."""
 
 
 def placebo_trained(
@@ -223,21 +225,12 @@ def window_change(panel: Panel, inside: Bools, before: NDArray[Any], after: NDAr
 
     In a window with missing months each is first freed of how the mean of `inside` deviates in it.
     """
-    observations, count = panel.observations, len(panel.units)
-    inside = inside & (panel.weights > 0)
+    weight = np.where(inside & (panel.weights > 0), panel.weights, 0.0)
     means = []
     for codes in (before, after):
-        column = np.full(len(panel.periods), -1, dtype=np.intp)
-        column[codes] = np.arange(len(codes))
-        place = column[observations.period]
-        rows = (place >= 0) & inside[observations.unit] & ~np.isnan(observations.outcome)
-        unit, at = observations.unit[rows], place[rows]
-        weight = panel.weights[unit]
-        level = np.bincount(at, weights=weight * observations.outcome[rows], minlength=len(codes))
-        size = np.bincount(at, weights=weight, minlength=len(codes))
-        mean = level / np.where(size > 0, size, np.nan)
-        value = observations.outcome[rows] - mean[at] + np.nanmean(mean) if len(at) else observations.outcome[rows]
-        number = np.bincount(unit, minlength=count)
-        summed = np.bincount(unit, weights=value, minlength=count)
-        means.append(np.where(number > 0, summed / np.maximum(number, 1), np.nan))
+        table = outcome_table(panel, codes)
+        path = path_of(table, weight)
+        known = path[~np.isnan(path)]
+        freed = table - path + (known.mean() if len(known) else np.nan)
+        means.append(np.where(weight > 0, row_means(freed), np.nan))
     return np.asarray(means[1] - means[0])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import Observations, Panel, Units
 from attribution.core.periods import Periods
+from attribution.diagnostics.kpi_table import cluster_totals
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -78,17 +79,7 @@ def before_of(panel: Panel, codes: Sequence[int]) -> tuple[Floats, Floats]:
 
     The slope is per period of the data, by least squares on the cluster's period means; 0 with fewer than two.
     """
-    units, observations = panel.units, panel.observations
-    column = np.full(len(panel.periods), -1, dtype=np.intp)
-    column[list(codes)] = np.arange(len(codes))
-    place = column[observations.period]
-    rows = (place >= 0) & ~np.isnan(observations.outcome)
-    unit = observations.unit[rows]
-    shape = len(units.cluster_labels), len(codes)
-    cell = units.cluster[unit].astype(np.intp) * shape[1] + place[rows]
-    weight = units.weight[unit]
-    size = np.bincount(cell, weights=weight, minlength=shape[0] * shape[1]).reshape(shape)
-    total = np.bincount(cell, weights=weight * observations.outcome[rows], minlength=shape[0] * shape[1]).reshape(shape)
+    total, size = cluster_totals(panel, np.asarray(codes, dtype=np.intp), panel.units.weight)
     with np.errstate(divide="ignore", invalid="ignore"):
         level = total.sum(axis=1) / size.sum(axis=1)
         mean = total / size
