@@ -37,12 +37,14 @@ def assign(
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise MethodError(
-            f"{len(twice)} teams stand twice, for example {twice[0]!r}", where="teams", remedy="name each team once"
+            f"teams that stand twice: {len(twice)}, for example {twice[0]!r}",
+            where="teams",
+            remedy="name each team once",
         )
     unknown = int((~np.isfinite(baseline)).sum())
     if unknown:
         raise MethodError(
-            f"{unknown} of {teams} teams have no KPI before the launch",
+            f"teams without a KPI before the launch: {unknown} of {teams}",
             where="teams",
             remedy="give their KPI, or the same number for all teams to leave it out",
         )

@@ -11,6 +11,7 @@ import numpy as np
 from attribution.errors import DataError, MethodError
 from attribution.planning.mde import analytic_mde, no_mde
 from attribution.planning.records import Fix, Mde, Noise, Plan, PlannedCohort
+from attribution.planning.sizes import shared_out
 from attribution.planning.skeleton import BY_ADOPTION
 
 NoiseOf = Callable[[int], Noise]
@@ -139,12 +140,12 @@ def _clusters(asked: _Asked) -> Iterator[Fix]:
     noun, price = asked.cluster, costs.trained
     if own:
         count, more, mde = asked.least(lambda n: with_clusters(plan, n, 0), MOST_TIMES * own)
-        words = f"{_counted(count, 'more trained', noun)}"
+        words = _counted(count, "more trained", noun)
         yield asked.fix("more_trained", words, more, mde, _times(count, price), _each(price, "trained", noun, costs))
     if not others:
         return
     count, more, mde = asked.least(lambda n: with_clusters(plan, 0, n), MOST_TIMES * others)
-    words = f"{_counted(count, 'more untrained', noun)}"
+    words = _counted(count, "more untrained", noun)
     known = _each(costs.control, "untrained", noun, costs)
     yield asked.fix("more_untrained", words, more, mde, _times(count, costs.control), known)
     if own:
@@ -193,12 +194,12 @@ def _waves(asked: _Asked) -> Iterator[Fix]:
     if best is None:
         return
     waves, rolled, mde = best
-    more = rolled.trained_clusters - plan.trained_clusters + (clusters - rolled.trained_clusters)
+    more = plan.control_clusters
     words = (
         f"all {clusters} {plural_of(asked.cluster)} in {waves} waves over the follow-up, the last of them after it, "
         "analysed by staggered"
     )
-    said = f"{more} more are trained in the end; {_each(costs.trained, 'trained', asked.cluster, costs)}"
+    said = f"{more:,} more trained in the end; {_each(costs.trained, 'trained', asked.cluster, costs)}"
     yield asked.fix("rollout", words, rolled, mde, _times(more, costs.trained), said)
 
 
@@ -242,23 +243,24 @@ def _periods(asked: _Asked, history: int) -> Iterator[Fix]:
             yield asked.fix("later_launch", words, longer, mde, None, said)
     price = asked.costs.period
     count, longer, mde = asked.least(lambda n: with_followup(plan, n), MOST_PERIODS)
-    said = f"{price:,.10g} a {noun}" if price is not None else f"what a {noun} of follow-up costs is not declared"
+    said = (
+        f"{_priced(price)} per {noun}"
+        if price is not None
+        else f"what one more {noun} of follow-up costs is not declared"
+    )
     words = f"{_counted(count, 'more', noun)} of follow-up"
     yield asked.fix("longer_followup", words, longer, mde, _times(count, price), said)
 
 
 def with_clusters(plan: Plan, trained: int, control: int) -> Plan:
     """Return the plan with so many more clusters in each arm, of the mean size of the arm, spread over its waves."""
-    own = plan.trained
-    cohorts = []
-    place = 0
+    cohorts, shares = [], iter(shared_out(trained, max(len(plan.trained), 1)))
     for one in plan.cohorts:
         if one.start is None:
             more = control
             control = 0
         else:
-            more = trained // len(own) + (place < trained % len(own))
-            place += 1
+            more = next(shares)
         size = np.full(more, max(round(one.units / one.clusters), 1) if one.clusters else 1.0)
         cohorts.append(PlannedCohort(one.start, np.concatenate([one.sizes, size])))
     return replace(plan, cohorts=tuple(cohorts))
@@ -324,11 +326,13 @@ def plural_of(noun: str) -> str:
 
     Examples
     --------
-    >>> plural_of("team"), plural_of("branch"), plural_of("factory"), plural_of("team (of a site)")
-    ('teams', 'branches', 'factories', 'clusters')
+    >>> plural_of("team"), plural_of("branch"), plural_of("person"), plural_of("team (of a site)")
+    ('teams', 'branches', 'people', 'clusters')
     """
     if not noun.isalpha():
         return "clusters"
+    if noun == "person":
+        return "people"
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
@@ -343,9 +347,14 @@ def _times(count: int, price: float | None) -> float | None:
     return None if price is None else count * price
 
 
+def _priced(price: float) -> str:
+    # A cost per cluster may be a quotient: cents matter only where there is little else.
+    return f"{price:,.0f}" if price >= 100 or price == round(price) else f"{price:,.2f}"
+
+
 def _each(price: float | None, arm: str, noun: str, costs: Costs) -> str:
     one = noun if noun.isalpha() else "cluster"
     if price is None:
         return f"what one more {arm} {one} costs is not declared"
     said = f" ({costs.said})" if arm == "trained" and costs.said else ""
-    return f"{price:,.0f} for each {arm} {one}{said}"
+    return f"{_priced(price)} for each {arm} {one}{said}"

@@ -43,7 +43,7 @@ def noise_of(panel: Panel, *, span: int, until: int | None = None, autocorrelati
     >>> panel = at.Panel.from_frame(frame, unit="fcode", period="year", outcome="lscrap", trained="grant")
     >>> noise = noise_of(panel, span=2, until=2)
     >>> round(noise.sd, 3), noise.source
-    (1.566, '54 fcode over 2 periods, 1987 to 1988')
+    (1.566, '54 units (fcode) over 2 periods, 1987 to 1988')
 
     Source: Burlig, Preonas & Woerman (2020), appendix D.1; analysis of variance for the parts between and within.
     """
@@ -61,7 +61,7 @@ def noise_of(panel: Panel, *, span: int, until: int | None = None, autocorrelati
     total, pairs = pooled_covariance(means[known], arm[known])
     if not (np.diag(pairs) > 0).any():
         raise DataError(
-            f"the periods before the launch hold {int(known.sum())} clusters with a KPI value, too few to see how "
+            f"clusters of which the periods before the launch hold a KPI value: {int(known.sum())}, too few to see how "
             "clusters differ",
             where="history",
             remedy="give the history of more clusters, or state sd, icc and autocorrelation in [power]",
@@ -118,7 +118,7 @@ def declared_noise(
     >>> noise.between.tolist(), noise.within.tolist()
     ([[1.0, 0.5], [0.5, 1.0]], [[3.0, 1.5], [1.5, 3.0]])
     >>> noise.assumed
-    ('what correlates with the next period fades as 0.5, 0.5², …',)
+    ('the correlation with the next period is 0.5, and falls by that factor with each further period',)
 
     Source: Donner & Klar (2000) for the share between clusters; Hedges & Hedberg (2007), Educational Evaluation and
     Policy Analysis 29, for a likely one.
@@ -133,13 +133,15 @@ def declared_noise(
     assumed = []
     if icc is None:
         assumed.append(f"the share of the variance between clusters is not stated: {share:g}, as between schools")
-    if autocorrelation is None:
+    if autocorrelation is None and span > 1:
         assumed.append(
             f"the correlation from one period to the next is not stated: {keeps:.2g}, at which a before-after "
             f"comparison over {span} periods varies the most"
         )
     elif span > 1:
-        assumed.append(f"what correlates with the next period fades as {keeps:g}, {keeps:g}², …")
+        assumed.append(
+            f"the correlation with the next period is {keeps:g}, and falls by that factor with each further period"
+        )
     shape = path_covariance(1.0, keeps, span)
     return Noise(
         between=share * sd**2 * shape,
@@ -244,11 +246,15 @@ def _mean_inverse(sizes: Floats) -> float:
 
 def _source(panel: Panel, rows: _Rows, clusters: int, held: NDArray[np.bool_]) -> str:
     names, periods = panel.columns, np.flatnonzero(held)
-    unit = names.unit or "row"
-    who = f"{clusters:,} {names.cluster or unit}"
+    unit = f" ({names.unit})" if names.unit else ""
+    # Columns are named, not counted: their names have no plural.
+    if names.cluster in (None, names.unit):
+        who = f"{clusters:,} units{unit}"
+    else:
+        who = f"{clusters:,} clusters ({names.cluster})"
     units = len(np.unique(rows.unit))
     if units > clusters:
-        who += f" with {units:,} {unit}"
+        who += f" of {units:,} units{unit}" if unit else f" of {units:,} rows"
     first, last = panel.periods.text(int(periods[0])), panel.periods.text(int(periods[-1]))
     if len(periods) == 1:
         return f"{who} in 1 period, {first}"

@@ -61,12 +61,7 @@ def analytic_mde(plan: Plan, noise: Noise, *, level: float = 0.95, power: float 
     the estimators' default variance (Welch–Satterthwaite over strata).
     """
     require_shares(level=level, power=power)
-    if noise.between.shape[0] < plan.span:
-        raise MethodError(
-            f"the noise is known over {noise.between.shape[0]} periods, and the plan has {plan.span}",
-            where="noise",
-            remedy="make the noise with span=plan.span",
-        )
+    require_span(plan, noise)
     if plan.method in BY_SIMULATION:
         return no_mde(BY_SIMULATION[plan.method], level, power)
     weights = path_weights(plan)
@@ -76,9 +71,8 @@ def analytic_mde(plan: Plan, noise: Noise, *, level: float = 0.95, power: float 
         reason = f"{' and '.join(lone)}: one cluster, which has no variance; no effect can be tested"
         return no_mde(reason, level, power)
     if np.isnan(test.std_error):
-        return no_mde(
-            "without one of the clusters the method has no estimate, so that it has no standard error", level, power
-        )
+        reason = "without one of the clusters the method has no estimate, so that it has no standard error"
+        return no_mde(reason, level, power)
     if not test.std_error > 0:
         return no_mde("the KPI does not vary in what the method compares", level, power)
     return mde_of(
@@ -115,9 +109,7 @@ def planned_test(plan: Plan, noise: Noise, weights: PathWeights) -> PlannedTest:
     if slope is not None:
         a[:, list(plan.baseline)] *= slope
     layers, df, clusters = [], [], []
-    for stratum in range(len(weights.names)):
-        members = np.flatnonzero(weights.stratum == stratum)
-        sizes = np.concatenate([plan.cohorts[c].sizes for c in members])
+    for members, sizes in _strata(plan, weights):
         own = np.concatenate([_of_clusters(plan.cohorts[c].sizes, a[c], noise) for c in members])
         # A cohort weighs in its stratum as its units do.
         total = sizes.sum()
@@ -161,10 +153,10 @@ def _slope(plan: Plan, noise: Noise, weights: PathWeights) -> tuple[float | None
     before, after = np.zeros(plan.span), np.zeros(plan.span)
     before[list(plan.baseline)] = 1.0 / len(plan.baseline)
     after[list(plan.followup)] = 1.0 / len(plan.followup)
-    members = [c for c in range(len(plan.cohorts)) if weights.stratum[c] >= 0]
+    arms = [sizes for _, sizes in _strata(plan, weights)]
     between, within = noise.between[: plan.span, : plan.span], noise.within[: plan.span, : plan.span]
-    sizes = np.concatenate([plan.cohorts[c].sizes for c in members])
-    lost = float(np.mean([np.sum(s**2) / s.sum() ** 2 for s in _arms(plan, weights)]))
+    sizes = np.concatenate(arms)
+    lost = float(np.mean([np.sum(s**2) / s.sum() ** 2 for s in arms]))
     unit = between * (1.0 - lost) + within
     varies = float(before @ unit @ before)
     if not varies > 0:
@@ -177,8 +169,8 @@ def _slope(plan: Plan, noise: Noise, weights: PathWeights) -> tuple[float | None
     shared = max(of_before * of_rest + cross**2, 0.0)
     rest = float(residual @ unit @ residual)
     theta = float(np.sum(sizes * varies * rest + sizes * (sizes - 1.0) * shared)) / (sizes.sum() * varies) ** 2
-    apart = sum(_mean_variance(s, before, noise) for s in _arms(plan, weights))
-    own = sum(_mean_variance(s, residual, noise) for s in _arms(plan, weights))
+    apart = sum(_mean_variance(s, before, noise) for s in arms)
+    own = sum(_mean_variance(s, residual, noise) for s in arms)
     if not own > 0:
         return slope, 0.0
     # Once in the effect itself, by N/(N − 4) for Gaussian baselines, and once more in what the jackknife makes of it.
@@ -186,13 +178,10 @@ def _slope(plan: Plan, noise: Noise, weights: PathWeights) -> tuple[float | None
     return slope, 2.0 * part / max(1.0 - 4.0 * part, 0.2)
 
 
-def _arms(plan: Plan, weights: PathWeights) -> list[Floats]:
-    """Return the sizes of the clusters of each stratum."""
-    found = []
-    for stratum in range(len(weights.names)):
-        members = np.flatnonzero(weights.stratum == stratum)
-        found.append(np.concatenate([plan.cohorts[c].sizes for c in members]))
-    return found
+def _strata(plan: Plan, weights: PathWeights) -> list[tuple[NDArray[np.intp], Floats]]:
+    """Return the places of each stratum's cohorts, and the sizes of their clusters."""
+    members = [np.flatnonzero(weights.stratum == one) for one in range(len(weights.names))]
+    return [(own, np.concatenate([plan.cohorts[c].sizes for c in own])) for own in members]
 
 
 def _mean_variance(sizes: Floats, path: Floats, noise: Noise) -> float:
@@ -205,7 +194,7 @@ def _caveats(plan: Plan, weights: PathWeights) -> tuple[str, ...]:
     small, waves = small_waves(plan, weights)
     if small:
         found.append(
-            f"{small} of {waves} waves have fewer than {TOO_FEW} clusters: the formula is optimistic, what it calls a "
+            f"waves of fewer than {TOO_FEW} clusters: {small} of {waves}; the formula is optimistic, what it calls a "
             "power of 80% can be 70%; believe the simulation"
         )
     used = weights.stratum >= 0
@@ -214,11 +203,11 @@ def _caveats(plan: Plan, weights: PathWeights) -> tuple[str, ...]:
         count = sum(one.clusters for one, uses in parts if uses and (one.start is not None) == trained)
         if 0 < count < TOO_FEW:
             found.append(
-                f"{name}: {count} clusters, fewer than {TOO_FEW}: the test itself cannot be relied on, and what the "
+                f"{name}: {count} clusters, fewer than {TOO_FEW}; the test itself cannot be relied on, and what the "
                 "formula calls a power of 80% can be 75%"
             )
         elif 0 < count < FEW:
-            found.append(f"{name}: {count} clusters, fewer than {FEW}: believe the simulation rather than the formula")
+            found.append(f"{name}: {count} clusters, fewer than {FEW}; believe the simulation rather than the formula")
     if plan.options.get("covariates") or (plan.method == "did" and plan.options.get("adjust")):
         found.append("what the covariates explain is not counted: with them the effect that can be seen is smaller")
     if plan.options.get("cohort"):
@@ -256,6 +245,16 @@ def small_waves(plan: Plan, weights: PathWeights | None = None) -> tuple[int, in
     counts = np.bincount(stratum[used], weights=trained[used])
     waves = counts[counts > 0]
     return (int((waves < TOO_FEW).sum()), len(waves)) if len(waves) > 1 else (0, len(waves))
+
+
+def require_span(plan: Plan, noise: Noise) -> None:
+    """Raise `MethodError` for noise that is known over fewer periods than the plan has."""
+    if len(noise.between) < plan.span:
+        raise MethodError(
+            f"the plan has more periods ({plan.span}) than the noise is known over ({len(noise.between)})",
+            where="noise",
+            remedy="make the noise with span=plan.span",
+        )
 
 
 def require_shares(**given: float) -> None:

@@ -33,8 +33,8 @@ class Placebos:
 
     `launches` are codes of the history's periods at which the plan's first period can lie. `odds` are the coefficients
     of the log odds of being chosen on a cluster's level and slope before the launch, in standard deviations; None
-    where these play no part. `share` is the share that is picked where the KPI decides. `left_out` counts units that
-    were trained in the history. `notes` say in words what is not as planned.
+    where these play no part. `share` is the share that is picked where the KPI decides. `notes` say in words
+    what is not as planned.
     """
 
     history: Panel = field(repr=False)
@@ -44,7 +44,6 @@ class Placebos:
     share: float
     odds: tuple[float, float] | None
     whole: bool
-    left_out: int
     notes: tuple[str, ...]
 
 
@@ -83,7 +82,7 @@ def placebos_of(
     left_out = len(panel.units) - len(kept.units)
     if not len(kept.units) or not (kept.observations.period < end).any():
         raise DataError(
-            "no unit has a row before the launch" + (f"; {left_out:,} were trained earlier" if left_out else ""),
+            "no unit has a row before the launch" + (f"; units trained earlier: {left_out:,}" if left_out else ""),
             where="rehearsal",
             remedy="add the KPI of the periods before the launch",
         )
@@ -97,7 +96,7 @@ def placebos_of(
             remedy="add the history of those who are not to be trained",
         )
     if left_out:
-        notes.append(f"{left_out:,} units were trained before the launch, and are left out")
+        notes.append(f"units that were trained before the launch, and are left out: {left_out:,}")
     if clusters < planned:
         notes.append(
             f"the history holds {clusters:,} of {planned:,} planned clusters: "
@@ -106,9 +105,7 @@ def placebos_of(
     picked = share if share is not None else plan.trained_clusters / planned
     odds, said = _odds(kept, mechanism, baseline)
     launches = tuple(range(len(history.periods) - fitted.span + 1))
-    return Placebos(
-        history, fitted, launches, mechanism, picked, odds, whole, left_out, (*notes, *said, *_said(mechanism, kept))
-    )
+    return Placebos(history, fitted, launches, mechanism, picked, odds, whole, (*notes, *said, *_said(mechanism, kept)))
 
 
 def placebo(placebos: Placebos, *, seed: int, number: int) -> Placebo:
@@ -162,7 +159,7 @@ def _draw(
     trained, control = plan.trained_clusters, plan.control_clusters
     if len(known) < (2 if control else 1):
         raise DataError(
-            f"{len(known)} clusters have a KPI value in the fake baseline",
+            f"too few clusters have a KPI value in the fake baseline: {len(known)}",
             where="rehearsal",
             remedy="add the history of more clusters",
         )
@@ -247,7 +244,9 @@ def _fitted(plan: Plan, periods: int) -> tuple[Plan, list[str]]:
     ]
     later = plan.trained_clusters - shortened.trained_clusters
     if later:
-        notes.append(f"{later:,} clusters that are to start after the shortened follow-up are taken for untrained")
+        notes.append(
+            f"clusters that are to start after the shortened follow-up, and are taken for untrained: {later:,}"
+        )
     return shortened, notes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.panel import NEVER, Panel
-from attribution.errors import MethodError, require_type
+from attribution.errors import MethodError, require_counts, require_type
 from attribution.planning.history import noise_of
 from attribution.planning.mde import analytic_mde
-from attribution.planning.records import Mde, Noise, Plan, PlannedCohort
+from attribution.planning.records import Plan, PlannedCohort, Seen
 from attribution.planning.simulated import simulated_mde
+from attribution.planning.sizes import sizes_like, sizes_of
 from attribution.planning.skeleton import apply_method
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Power:
+class Power(Seen):
     """What a plan could see of a KPI, by formula and, where asked for, by simulation with the very test.
 
     Effects are in KPI units and of either sign. `plan` says who is compared when, `noise` how the KPI varies and where
@@ -33,15 +34,6 @@ class Power:
     """
 
     outcome: str
-    plan: Plan
-    noise: Noise = field(repr=False)
-    analytic: Mde
-    simulated: Mde | None
-
-    @property
-    def best(self) -> Mde:
-        """The simulated MDE where there is one, since it tries the very test, and else the one by formula."""
-        return self.analytic if self.simulated is None else self.simulated
 
     @property
     def mde(self) -> float:
@@ -75,8 +67,8 @@ class Power:
         plan = self.plan
         return (
             f"Power({plan.method!r} on {self.outcome!r}: MDE {self.mde:.4g} at {self.best.power:.0%}, "
-            f"{plan.trained_clusters} clusters trained and {plan.control_clusters} not, {len(plan.baseline)} periods "
-            f"before and {len(plan.followup)} after; {self.best.how})"
+            f"{plan.trained_clusters} clusters trained and {plan.control_clusters} not, periods before and after: "
+            f"{len(plan.baseline)} and {len(plan.followup)}; {self.best.how})"
         )
 
     def _repr_html_(self) -> str:
@@ -146,13 +138,11 @@ def power(
     Source: Burlig, Preonas & Woerman (2020), Panel data and experimental design, J. Development Economics 144.
     """
     require_type(panel, Panel, name="panel", remedy="build it with Panel.from_frame")
-    _require_counts(
-        baseline=baseline,
-        followup=followup,
-        waves=waves,
-        trained_clusters=trained_clusters,
-        control_clusters=control_clusters,
-    )
+    require_counts(baseline=(baseline, 1), followup=(followup, 1), waves=(waves, 1))
+    if trained_clusters is not None:
+        require_counts(trained_clusters=(trained_clusters, 1))
+    if control_clusters is not None:
+        require_counts(control_clusters=(control_clusters, 0))
     if waves > followup:
         raise MethodError(
             f"{waves} waves start in {followup} periods of follow-up", where="waves", remedy="give a longer follow-up"
@@ -172,21 +162,7 @@ def power(
             seed=seed,
             workers=workers,
         )
-    return Power(panel.columns.outcome, plan, noise, analytic, simulated)
-
-
-def sizes_like(sizes: Floats, count: int) -> Floats:
-    """Return `count` cluster sizes, whole numbers spread as `sizes` are.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> sizes_like(np.array([2.0, 4.0, 9.0]), 6).tolist()
-    [2.0, 3.0, 4.0, 5.0, 7.0, 9.0]
-    """
-    if len(sizes) == count:
-        return np.asarray(sizes, dtype=float)
-    return np.maximum(np.rint(np.quantile(sizes, np.linspace(0.0, 1.0, count) if count > 1 else [0.5])), 1.0)
+    return Power(plan, noise, analytic, simulated, panel.columns.outcome)
 
 
 def _plan(
@@ -229,14 +205,7 @@ def _plan(
 def _clusters(panel: Panel) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the units of each cluster, those of one period where they are others each time, and who is trained."""
     units, n_clusters = panel.units, len(panel.units.cluster_labels)
-    size = np.bincount(units.cluster, minlength=n_clusters).astype(float)
-    if panel.kind == "repeated_cross_sections":
-        cells = np.unique(
-            units.cluster[panel.observations.unit].astype(np.int64) * len(panel.periods) + panel.observations.period
-        )
-        size = np.maximum(
-            np.rint(size / np.maximum(np.bincount(cells // len(panel.periods), minlength=n_clusters), 1)), 1.0
-        )
+    size = np.rint(sizes_of(panel, units.cluster, n_clusters))
     marked = np.bincount(units.cluster, weights=units.adopted != NEVER, minlength=n_clusters) > 0
     return size, np.asarray(marked)
 
@@ -244,10 +213,3 @@ def _clusters(panel: Panel) -> tuple[Floats, NDArray[np.bool_]]:
 def _spread(count: int, waves: int, first: int) -> NDArray[np.int64]:
     """Return the start of each of `count` clusters, spread over waves whatever their order."""
     return np.asarray(first + np.arange(count) % waves, dtype=np.int64)
-
-
-def _require_counts(**given: int | None) -> None:
-    for name, value in given.items():
-        least = 0 if name == "control_clusters" else 1
-        if value is not None and (value != int(value) or value < least):
-            raise MethodError(f"{name} is {value!r}", where=name, remedy=f"give a whole number of at least {least}")

@@ -146,7 +146,25 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DesignPower:
+class Seen:
+    """What a plan could see by formula and, where it was asked for, by simulation with the very test.
+
+    `plan` says who is compared when, `noise` how the KPI varies and where that comes from.
+    """
+
+    plan: Plan
+    noise: Noise = field(repr=False)
+    analytic: Mde
+    simulated: Mde | None
+
+    @property
+    def best(self) -> Mde:
+        """The MDE that counts: the simulated one where there is one, since it tries the very test."""
+        return self.analytic if self.simulated is None else self.simulated
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DesignPower(Seen):
     """What one analysis of a design could see, against what it must see; effects are improvements, in KPI units.
 
     `expected` and `worthwhile` are those that the design declares, `break_even` the effect at which the measured
@@ -160,10 +178,6 @@ class DesignPower:
     unit: str
     direction: Direction
     scale: Scale
-    plan: Plan
-    noise: Noise
-    analytic: Mde
-    simulated: Mde | None
     expected: float | None
     worthwhile: float | None
     break_even: float | None
@@ -172,11 +186,6 @@ class DesignPower:
     total_cost: float | None
     fixes: tuple[Fix, ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def best(self) -> Mde:
-        """The MDE that is judged: the simulated one where there is one, since it tries the very test."""
-        return self.analytic if self.simulated is None else self.simulated
 
     @property
     def must_see(self) -> float | None:

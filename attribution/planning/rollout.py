@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.errors import MethodError
-from attribution.planning.mde import analytic_mde, no_mde
-from attribution.planning.power import sizes_like
+from attribution.errors import MethodError, require_counts
+from attribution.planning.mde import analytic_mde, no_mde, require_span
 from attribution.planning.records import Mde, Noise, Plan, PlannedCohort
+from attribution.planning.sizes import shared_out, sizes_like
 
 Floats = NDArray[np.float64]
 
@@ -78,11 +78,12 @@ def calendars(
     found = []
     for name, starts, counts, stop in _candidates(len(sizes) - holdback, capacity, periods, followup, holdback):
         plan = _plan(sizes, starts, counts, holdback, baseline, stop)
+        require_span(plan, noise)
         try:
             mde = analytic_mde(plan, noise, level=level, power=power)
         except MethodError as error:
             # A calendar that the estimator cannot use stays in the table with what is wrong.
-            mde = no_mde(f"{error.what}: {error.remedy}", level, power) if error.where != "noise" else _refused(error)
+            mde = no_mde(f"{error.what}: {error.remedy}", level, power)
         found.append(Calendar(name, starts, counts, holdback, plan, mde))
     seen = [one for one in found if np.isfinite(one.mde.mde)]
     if not seen:
@@ -101,16 +102,15 @@ def _order(one: Calendar) -> tuple[float, int, int]:
     return mde, one.done, len(one.starts)
 
 
-def _refused(error: MethodError) -> Mde:
-    raise error
-
-
 def _require_feasible(teams: int, capacity: int, periods: int, followup: int, baseline: int, holdback: int) -> None:
-    least = {"capacity": capacity, "periods": periods, "followup": followup, "baseline": baseline}
-    for name, value in least.items():
-        if value < 1:
-            raise MethodError(f"{name} is {value!r}", where=name, remedy="give a whole number of at least 1")
-    if holdback < 0 or teams - holdback < 1:
+    require_counts(
+        capacity=(capacity, 1),
+        periods=(periods, 1),
+        followup=(followup, 1),
+        baseline=(baseline, 1),
+        holdback=(holdback, 0),
+    )
+    if teams - holdback < 1:
         raise MethodError(
             f"holdback is {holdback} of {teams} teams", where="holdback", remedy="hold back fewer teams than there are"
         )
@@ -133,7 +133,7 @@ def _candidates(
     later = -(-rest // capacity)
     for second in range(1, min(periods - later, followup) + 1):
         if rest:
-            yield "waitlist", (0, *range(second, second + later)), (first, *_even(rest, later)), second
+            yield "waitlist", (0, *range(second, second + later)), (first, *shared_out(rest, later)), second
     for waves in range(2 if holdback else 3, min(periods, train) + 1):
         if -(-train // waves) > capacity:
             continue
@@ -142,11 +142,7 @@ def _candidates(
             # Once the last wave starts nobody is left to compare with, unless teams are held back.
             stop = followup if holdback else min(followup, starts[-1])
             if sum(start < stop for start in starts) > 1:
-                yield f"{waves} waves", starts, _even(train, waves), stop
-
-
-def _even(count: int, parts: int) -> tuple[int, ...]:
-    return tuple(count // parts + (part < count % parts) for part in range(parts))
+                yield f"{waves} waves", starts, shared_out(train, waves), stop
 
 
 def _plan(

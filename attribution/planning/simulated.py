@@ -12,14 +12,16 @@ from scipy.special import stdtrit
 
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
-from attribution.errors import MethodError
-from attribution.planning.mde import POINTS, REACH, no_mde, require_shares
-from attribution.planning.placebo import Placebo, Placebos, placebo
+from attribution.errors import require_counts
+from attribution.planning.mde import POINTS, REACH, no_mde, require_shares, require_span
 from attribution.planning.records import Mde, Noise, Plan
 from attribution.planning.skeleton import code_of, plain_panel
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+
+FEWEST = 20
+"""Histories that are drawn, at least."""
 
 MANY_WITHOUT = 0.05
 """The share of draws without a standard error above which the simulation says so first."""
@@ -68,12 +70,7 @@ class PathModel:
 
 def path_model(plan: Plan, noise: Noise) -> PathModel:
     """Return what Gaussian histories of a plan are drawn from; the units of a cluster are its size, rounded."""
-    if len(noise.between) < plan.span:
-        raise MethodError(
-            f"the noise is known over {len(noise.between)} periods, and the plan has {plan.span}",
-            where="noise",
-            remedy="make the noise with span=plan.span",
-        )
+    require_span(plan, noise)
     span = plan.span
     sizes = np.maximum(np.rint(np.concatenate([one.sizes for one in plan.cohorts])), 1).astype(np.int64)
     adopted = np.concatenate([np.full(one.clusters, code_of(one)) for one in plan.cohorts])
@@ -122,40 +119,11 @@ def simulated_mde(
     return mde_of_draws(draws, level=level, power=power, caveats=tuple(caveats))
 
 
-def placebo_mde(
-    placebos: Placebos,
-    *,
-    estimate: Callable[[Placebo], Estimate],
-    level: float = 0.95,
-    power: float = 0.8,
-    replications: int = 500,
-    seed: int = 0,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> Mde:
-    """Return the minimum detectable effect of the very test on the history itself: launches that never were.
-
-    As `simulated_mde`, with placebo launches in place of drawn histories: no model, but one history, which is known
-    for as many clusters and periods as it has.
-    """
-    require_shares(level=level, power=power)
-    draws = drawn(
-        lambda number: estimate(placebo(placebos, seed=seed, number=number)),
-        replications,
-        workers=workers,
-        progress=progress,
-    )
-    return mde_of_draws(draws, level=level, power=power, caveats=placebos.notes)
-
-
 def drawn(
     one: Callable[[int], Estimate], replications: int, *, workers: int = 1, progress: Progress | None = None
 ) -> Draws:
     """Return what the test says of each of `replications` histories, numbered from 0, in their order."""
-    if replications != int(replications) or replications < 20:
-        raise MethodError(
-            f"replications is {replications!r}", where="replications", remedy="give a whole number of at least 20"
-        )
+    require_counts(replications=(replications, FEWEST))
     found = np.empty((replications, 3))
 
     def fill(number: int) -> None:
@@ -188,17 +156,13 @@ def mde_of_draws(draws: Draws, *, level: float, power: float, caveats: Sequence[
     needed = np.sort(np.concatenate([bound - effect, bound + effect]))
     place = power * (len(needed) - 1)
     low, high = needed[int(np.floor(place))], needed[int(np.ceil(place))]
+    lacking = f"simulated histories without a standard error: {without:,} of {count:,}"
+    if not np.isfinite(high):
+        return replace(no_mde(lacking, level, power, "simulated"), replications=count)
     notes = list(caveats)
     if without:
-        notes.insert(
-            0 if without > MANY_WITHOUT * count else len(notes),
-            f"{without:,} of {count:,} simulated histories have no standard error: they count as seeing nothing",
-        )
-    if not np.isfinite(high):
-        return replace(
-            no_mde(f"{without:,} of {count:,} simulated histories have no standard error", level, power, "simulated"),
-            replications=count,
-        )
+        place_of = 0 if without > MANY_WITHOUT * count else len(notes)
+        notes.insert(place_of, f"{lacking}, which count as seeing nothing")
     mde = float(low + (place - np.floor(place)) * (high - low))
     effects = np.linspace(0.0, REACH * max(mde, 0.0), POINTS)
     either = np.stack([effect, -effect])

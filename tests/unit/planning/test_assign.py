@@ -34,9 +34,9 @@ def test_two_arms_of_equal_size_are_balanced_within_every_stratum() -> None:
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(MethodError, match="1 teams stand twice, for example 'team 00'"):
+    with pytest.raises(MethodError, match="teams that stand twice: 1, for example 'team 00'"):
         assign([LABELS[0], *LABELS[:10]], KPI, STRATA, [5, 6], seed=1)
     with pytest.raises(MethodError, match="do not add up to 11"):
         assign(LABELS, KPI, STRATA, [5, 5], seed=1)
-    with pytest.raises(MethodError, match="1 of 11 teams have no KPI"):
+    with pytest.raises(MethodError, match="without a KPI before the launch: 1 of 11"):
         assign(LABELS, np.r_[np.nan, KPI[1:]], STRATA, [5, 6], seed=1)

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 import attribution as at
 from attribution.errors import DataError, MethodError
-from attribution.numerics.power import burlig_components, serial_variance
 from attribution.planning.extension import LagModel, fit_lags, least_favourable, over_span
 from attribution.planning.history import declared_noise, noise_of
 from attribution.planning.mde import analytic_mde
 from attribution.planning.records import Plan, PlannedCohort
+from tests.burlig import burlig_components, serial_variance
 
 Floats = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def test_clusters_of_one_unit_have_nothing_within() -> None:
     noise = noise_of(panel_of(frame_of(paths(units=1))), span=2)
     assert not noise.within.any()
     assert noise.icc == 1.0
-    assert noise.source == "30 team over 14 periods, 0 to 13"
+    assert noise.source == "30 clusters (team) over 14 periods, 0 to 13"
 
 
 def test_other_people_in_every_period_share_their_cluster_alone() -> None:
@@ -146,7 +146,7 @@ def test_other_people_in_every_period_share_their_cluster_alone() -> None:
 
 def test_what_cannot_be_seen_is_refused() -> None:
     frame = frame_of(paths(clusters=1))
-    with pytest.raises(DataError, match="hold 1 clusters"):
+    with pytest.raises(DataError, match="a KPI value: 1,"):
         noise_of(panel_of(frame), span=2)
     with pytest.raises(DataError, match="no row before the launch"):
         noise_of(panel_of(frame_of(paths())), span=2, until=0)

@@ -6,28 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from attribution.core.panel import Panel
 from attribution.planning.history import declared_noise
 from attribution.planning.jackknife import expected_df, expected_layer, rollout_layers
 from attribution.planning.mde import analytic_mde, planned_test
 from attribution.planning.records import Noise, Plan, PlannedCohort
-from attribution.planning.skeleton import apply_method, code_of, path_weights, plain_panel
+from attribution.planning.skeleton import apply_method, path_weights
+from tests.unit.planning.plans import ROLLOUT, clusters_of
 
 Floats = NDArray[np.float64]
-
-ROLLOUT = (
-    PlannedCohort(3, np.array([4.0, 4, 4, 2, 2])),
-    PlannedCohort(5, np.full(4, 2.0)),
-    PlannedCohort(7, np.full(2, 9.0)),
-    PlannedCohort(None, np.full(7, 3.0)),
-)
-
-
-def clusters_of(plan: Plan, means: Floats) -> Panel:
-    """Return a panel of one unit for each cluster, which weighs as its size."""
-    adopted = np.concatenate([np.full(one.clusters, code_of(one)) for one in plan.cohorts]).astype(np.int32)
-    own = np.arange(len(adopted), dtype=np.int32)
-    return plain_panel(adopted, own, np.concatenate([one.sizes for one in plan.cohorts]), means, len(own))
 
 
 @pytest.mark.parametrize("method", ["staggered", "event_study", "twfe", "did", "prepost"])

@@ -10,18 +10,7 @@ from attribution.planning.history import declared_noise
 from attribution.planning.mde import analytic_mde
 from attribution.planning.records import Noise, Plan, PlannedCohort
 from attribution.planning.simulated import path_model
-
-
-def equal(start: int | None, count: int, size: float = 4.0) -> PlannedCohort:
-    return PlannedCohort(start, np.full(count, size))
-
-
-TWO = (equal(4, 12, 10), equal(None, 15, 10))
-BEFORE, AFTER = (0, 1, 2, 3), (4, 5, 6, 7)
-
-
-def plan_of(method: str, cohorts: tuple[PlannedCohort, ...] = TWO, **options: object) -> Plan:
-    return Plan(method, options, cohorts, BEFORE, AFTER)
+from tests.unit.planning.plans import equal, plan_of
 
 
 def test_a_curve_runs_from_the_size_of_the_test_through_the_mde() -> None:
@@ -63,7 +52,7 @@ def test_where_the_number_is_not_to_be_trusted_is_said() -> None:
     assert "trained: 4 clusters, fewer than 5" in few
     assert "not trained: 9 clusters, fewer than 10" in few
     small = (equal(4, 4), equal(5, 12), equal(6, 3), equal(None, 20))
-    assert caveats(plan_of("staggered", small)).startswith("2 of 3 waves have fewer than 5 clusters")
+    assert caveats(plan_of("staggered", small)).startswith("waves of fewer than 5 clusters: 2 of 3")
     assert caveats(plan_of("did", small)) == ""
     # Waves of a single cluster are one stratum together, and so is all that is trained in one go.
     singles = (*(equal(4 + wave % 4, 1) for wave in range(4)), equal(None, 20))

@@ -111,10 +111,11 @@ def test_random_draws_take_every_cluster_equally_often() -> None:
 def test_units_trained_in_the_history_are_left_out_and_counted() -> None:
     panel = panel_of(range(6), starts=[4, np.nan, np.nan, 8, 9, np.nan], per_cluster=2)
     placebos = drawn_from(panel, plan_of(2, 3), end=8)
-    assert placebos.left_out == 2
     assert len(placebos.history.units.cluster_labels) == 5
     assert len(placebos.history.periods) == 8
-    assert any(note.startswith("2 units were trained before the launch") for note in placebos.notes)
+    assert any(
+        note.startswith("units that were trained before the launch, and are left out: 2") for note in placebos.notes
+    )
 
 
 def test_a_history_with_fewer_clusters_keeps_the_planned_share() -> None:
@@ -211,7 +212,7 @@ def test_waves_after_the_shortened_followup_are_taken_for_untrained() -> None:
     plan = Plan("staggered", {}, cohorts, tuple(range(8)), tuple(range(8, 16)))
     placebos = drawn_from(panel_of(range(10)), plan)
     assert (placebos.plan.trained_clusters, placebos.plan.control_clusters) == (3, 7)
-    assert any(note.startswith("2 clusters that are to start after") for note in placebos.notes)
+    assert any(note.endswith("are taken for untrained: 2") for note in placebos.notes)
 
 
 def test_a_history_without_room_for_one_and_one_is_refused() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import attribution as at
 from attribution.errors import MethodError
-from attribution.planning.power import power, sizes_like
+from attribution.planning.power import power
+from attribution.planning.sizes import sizes_like, sizes_of
 
 
 def panel(trained: int | None = 12, clusters: int = 30, kind: Any = "panel") -> at.Panel:
@@ -91,9 +92,9 @@ def test_other_people_in_every_period_are_counted_by_period() -> None:
 def test_the_record_shows_itself_with_what_it_rests_on() -> None:
     found = power(panel(), baseline=2, followup=2)
     assert repr(found).startswith("Power('did' on 'sales': MDE ")
-    assert "12 clusters trained and 18 not, 2 periods before and 2 after" in repr(found)
+    assert "12 clusters trained and 18 not, periods before and after: 2 and 2" in repr(found)
     page = found._repr_html_()
-    assert "30 team with 90 person over 10 periods, 0 to 9" in page
+    assert "30 clusters (team) of 90 units (person) over 10 periods, 0 to 9" in page
     assert "<table>" in page
 
 
@@ -114,7 +115,17 @@ def test_a_plan_without_comparison_is_refused_by_the_method() -> None:
 
 def test_only_a_panel_has_a_history() -> None:
     with pytest.raises(MethodError, match="not a Panel"):
-        power(pd.DataFrame())  # type: ignore[arg-type]
+        power(pd.DataFrame())
+
+
+def test_parts_of_a_panel_have_the_units_of_one_period() -> None:
+    # Two people of team 0 and three of team 1 a month; team 2 in no part.
+    part = np.array([0, 1, -1])
+    whole, others = panel(clusters=3), panel(clusters=3, kind="repeated_cross_sections")
+    for one in (whole, others):
+        assert sizes_of(one, part[one.units.cluster], 2).tolist() == [2.0, 3.0]
+    # A part that is seen in nine of its periods once less often is its mean.
+    assert sizes_of(others, np.where(np.arange(len(others.units)) == 0, -1, 0), 1)[0] == pytest.approx(89 / 10)
 
 
 def test_sizes_keep_their_spread() -> None:

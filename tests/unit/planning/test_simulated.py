@@ -13,23 +13,11 @@ from attribution.core.panel import NEVER
 from attribution.errors import MethodError
 from attribution.planning.history import declared_noise
 from attribution.planning.mde import analytic_mde
-from attribution.planning.placebo import Placebo, placebos_of
+from attribution.planning.placebo import placebo, placebos_of
 from attribution.planning.records import Mde, Plan, PlannedCohort
-from attribution.planning.simulated import Draws, drawn, mde_of_draws, path_model, placebo_mde, simulated_mde
+from attribution.planning.simulated import Draws, drawn, mde_of_draws, path_model, simulated_mde
 from attribution.planning.skeleton import apply_method, plain_panel
-
-
-def equal(start: int | None, count: int, size: float = 4.0) -> PlannedCohort:
-    return PlannedCohort(start, np.full(count, size))
-
-
-TWO = (equal(4, 12, 10), equal(None, 15, 10))
-BEFORE, AFTER = (0, 1, 2, 3), (4, 5, 6, 7)
-
-
-def plan_of(method: str, cohorts: tuple[PlannedCohort, ...] = TWO, **options: object) -> Plan:
-    return Plan(method, options, cohorts, BEFORE, AFTER)
-
+from tests.unit.planning.plans import TWO, equal, plan_of
 
 CELLS = [
     ("did", TWO, {}),
@@ -95,10 +83,11 @@ def test_placebo_launches_see_what_drawn_histories_see() -> None:
     plan = Plan("did", {}, (equal(2, 20, 1), equal(None, 20, 1)), (0, 1), (2, 3))
     placebos = placebos_of(history, plan, end=12, mechanism="random", baseline=[10, 11])
 
-    def estimate(one: Placebo) -> Estimate:
+    def estimate(number: int) -> Estimate:
+        one = placebo(placebos, seed=3, number=number)
         return apply_method(plan, one.panel, baseline=one.baseline, followup=one.followup)
 
-    found = placebo_mde(placebos, estimate=estimate, replications=100, seed=3)
+    found = mde_of_draws(drawn(estimate, 100), level=0.95, power=0.8)
     expected = analytic_mde(plan, declared_noise(sd=1.0, icc=1.0, autocorrelation=0.0, span=4))
     # One history of 60 people: its own variance is known to 9% or so, and 100 launches add as much.
     assert found.mde == pytest.approx(expected.mde, rel=0.2)
@@ -111,7 +100,7 @@ def test_histories_without_a_standard_error_see_nothing_and_are_counted() -> Non
     found = mde_of_draws(draws, level=0.95, power=0.8)
     assert found.mde == pytest.approx(1.96, abs=1e-3)
     assert found.powers[-1] == pytest.approx(0.9)
-    assert found.caveats == ("1 of 10 simulated histories have no standard error: they count as seeing nothing",)
+    assert found.caveats == ("simulated histories without a standard error: 1 of 10, which count as seeing nothing",)
     nothing = mde_of_draws(dataclasses.replace(draws, std_error=np.full(10, np.nan)), level=0.95, power=0.8)
     assert np.isnan(nothing.mde)
     assert "10 of 10" in nothing.reason
