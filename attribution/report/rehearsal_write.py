@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution.errors import OutputError, require_type
+from attribution.errors import require_type
 from attribution.report.rehearsal_words import rehearsal_lines, verdict
+from attribution.study.files import write_whole
 from attribution.study.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
@@ -46,26 +46,18 @@ def write_rehearsal(rehearsal: Rehearsal, folder: Path) -> Path:
         "gates": _records(rehearsal.gates()),
         "text": list(rehearsal_lines(rehearsal)),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-        _replace(folder / TABLE, str(table.to_csv(index=False, lineterminator="\n")))
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the summary: {error.strerror or error}",
-            where=str(folder),
+    texts = {
+        SUMMARY: json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        TABLE: str(table.to_csv(index=False, lineterminator="\n")),
+    }
+    for name, text in texts.items():
+        write_whole(
+            folder / name,
+            text,
+            what="the summary",
             remedy="choose a folder that can be written to, with room on the disk",
-        ) from error
+        )
     return folder / SUMMARY
-
-
-def _replace(path: Path, text: str) -> None:
-    staging = path.with_name(f".{path.name}.new")
-    try:
-        staging.write_text(text, encoding="utf-8")
-        os.replace(staging, path)
-    finally:
-        staging.unlink(missing_ok=True)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from html import unescape
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 from attribution.design.schema import StudyDesign
 from attribution.errors import OutputError, require_type
 from attribution.report.review_sheet import MARK, MARKDOWN_MARK, render_review, review_markdown, review_record
+from attribution.study.files import write_whole
 from attribution.study.review import StudyReview
 
 KINDS = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
@@ -48,7 +47,9 @@ def write_reviews(review: StudyReview, paths: Sequence[str | Path]) -> tuple[Pat
         _require_writable(target, review.design)
     texts = [_text(review, KINDS[target.suffix.lower()]) for target in targets]
     for target, text in zip(targets, texts, strict=True):
-        _write(target, text)
+        write_whole(
+            target, text, what="the review", remedy="choose a place that can be written to, with room on the disk"
+        )
     return tuple(targets)
 
 
@@ -112,31 +113,3 @@ def _study_of(target: Path) -> str | None:
     if not isinstance(document, dict) or document.get("kind") != "review":
         return None
     return str(document.get("study"))
-
-
-def _write(target: Path, text: str) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    except OSError as error:
-        raise _refused(target, error) from error
-    staged = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.chmod(0o644)
-        staged.replace(target)
-    except OSError as error:
-        raise _refused(target, error) from error
-    finally:
-        staged.unlink(missing_ok=True)
-
-
-def _refused(target: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"cannot write the review: {error.strerror or error}",
-        where=str(target),
-        remedy="choose a place that can be written to, with room on the disk; what was there is as it was",
-    )

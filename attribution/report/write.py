@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from attribution.errors import OutputError
 from attribution.report.claims import compile_claim
 from attribution.report.html import render
 from attribution.report.results import results
+from attribution.study.files import store
 from attribution.study.result import StudyResult
 
 RESULTS = "results.json"
@@ -52,10 +52,7 @@ def write(result: StudyResult, folder: str | Path) -> Path:
         raise _refused(target, error) from error
     try:
         for name, text in files.items():
-            with (staging / name).open("w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            store(staging / name, text)
         staging.chmod(0o755)
         _swap(staging, target)
     except OSError as error:

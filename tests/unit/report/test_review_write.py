@@ -124,7 +124,7 @@ def test_a_disk_that_refuses_leaves_the_old_review_whole(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if fails == "fsync":
-        monkeypatch.setattr(module.os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
     else:
         monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OutputError, match="No space left") as caught:
