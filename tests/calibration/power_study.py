@@ -134,7 +134,7 @@ def estimator_draws(cell: Cell, replications: int) -> Draws:
     def one(number: int) -> object:
         return apply_method(plan, model.draw(np.random.default_rng([SEED, 3, number])))
 
-    return drawn(one, replications)  # type: ignore[arg-type]
+    return drawn(one, replications)
 
 
 def rejected(draws: Draws, effect: float) -> float:

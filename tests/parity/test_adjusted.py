@@ -224,7 +224,7 @@ def test_pairs_without_replacement(reference: Entries, lalonde: at.Panel, refere
     panel, pair = matched(lalonde, reference_data("match_nn_norep_pairs.csv"))
     for name, options, parameters in (("", {"adjust": "none"}, 2), ("_gcomp", {"target": "sample"}, 18)):
         entry = reference[f"match_nn_norep{name}"]
-        found = adjusted(panel, covariates=LALONDE, variance="HC0", **options)  # type: ignore[arg-type]
+        found = adjusted(panel, covariates=LALONDE, variance="HC0", **options)
         sums = cluster_sums(found.influence, pair, 185)[:, 0]
         error = np.sqrt(sums @ sums * 185 / 184 * 369 / (370 - parameters))
         assert found.value("effect") == pytest.approx(entry["estimate"], rel=CLOSED)

@@ -97,7 +97,7 @@ def test_abadie_and_imbens_with_one_variance_for_all(
     cohort = nearest(
         lalonde,
         covariates=COVARIATES,
-        distance=distance,  # type: ignore[arg-type]
+        distance=distance,
         ratio=ratio,
         replacement=True,
         ties="all",
@@ -159,7 +159,7 @@ def test_two_clusters_are_those_of_statsmodels(lalonde: at.Panel) -> None:
     assert cohort.matches is not None
     assert cohort.matches.sets is not None
     inside = cohort.weights > 0
-    x = np.column_stack([np.ones(inside.sum()), cohort.arms[inside] == 1]).astype(float)  # type: ignore[index]
+    x = np.column_stack([np.ones(inside.sum()), cohort.arms[inside] == 1]).astype(float)
     fitted = sm.OLS(panel.observations.outcome[inside], x).fit()
     theirs = cov_cluster_2groups(fitted, cohort.matches.sets[inside], site[inside], use_correction=True)[0]
     found = on(panel, cohort, "CR1S", adjust="none")

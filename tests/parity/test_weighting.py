@@ -87,7 +87,7 @@ def require_fixed(panel: at.Panel, cohort: Cohort, entry: dict[str, Any], tolera
     """Compare the standard errors that take the weights as known; survey's is the linearised one, n/(n − 1) of it."""
     given = panel.with_cohort(cohort.fixed())
     for ours, theirs in {"HC0": "HC0", "HC1": "HC1", "HC3": "HC3", "CR1": "svyglm"}.items():
-        found = adjusted(given, adjust="none", variance=ours).std_error("effect")  # type: ignore[arg-type]
+        found = adjusted(given, adjust="none", variance=ours).std_error("effect")
         assert found == pytest.approx(entry["extra"]["se"][theirs], rel=tolerance), theirs
 
 

@@ -105,7 +105,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
     assert one.weights.tolist() == other.weights.tolist()
     assert one.matches is not None
     assert other.matches is not None
-    assert np.array_equal(one.matches.sets, other.matches.sets)  # type: ignore[arg-type]
+    assert np.array_equal(one.matches.sets, other.matches.sets)
 
 
 def test_strata_of_one_arm_only_are_an_error() -> None:

@@ -103,7 +103,7 @@ def test_means_taken_as_given_add_no_variance() -> None:
     errors, drawn = {}, {}
     multipliers = np.random.default_rng(1).exponential(size=(3, 400))
     for target in ("population", "sample"):
-        cohort = entropy(panel, covariates=NAMES, target=target)  # type: ignore[arg-type]
+        cohort = entropy(panel, covariates=NAMES, target=target)
         errors[target] = adjusted(panel.with_cohort(cohort), adjust="none").std_error("effect")
         assert cohort.fit is not None
         controls = cohort.arms == 0

@@ -108,7 +108,7 @@ def test_with_replacement_a_control_serves_many() -> None:
     assert use.max() > 1
     assert cohort.weights[use > 0] == pytest.approx(use[use > 0].astype(float), rel=1e-12)
     assert any(f"one of them {use.max()}" in note for note in cohort.notes)
-    assert cohort.matches.n_sets == int((cohort.arms == 1).sum())  # type: ignore[union-attr]
+    assert cohort.matches.n_sets == int((cohort.arms == 1).sum())
 
 
 def test_all_ties_share() -> None:
@@ -130,7 +130,7 @@ def test_unit_weights_make_the_arms_weigh_the_same() -> None:
     frame = people(weight=np.random.default_rng(2).uniform(0.5, 3.0, 120))
     weighed = panel(frame, weight="weight")
     for options in ({"ratio": 2}, {"replacement": True, "ratio": 3}, {"caliper": 0.2}):
-        cohort = nearest(weighed, covariates=["age", "tenure"], **options)  # type: ignore[arg-type]
+        cohort = nearest(weighed, covariates=["age", "tenure"], **options)
         assert cohort.matches is not None
         total = weighed.units.weight * cohort.weights
         for one in np.unique(cohort.matches.trained):
@@ -143,7 +143,7 @@ def test_unit_weights_make_the_arms_weigh_the_same() -> None:
 @pytest.mark.parametrize("distance", ["mahalanobis", "standardised", "logit", "propensity"])
 def test_exact_is_exact(distance: str) -> None:
     data = panel(people())
-    cohort = nearest(data, covariates=["age", "tenure"], distance=distance, exact=["site"])  # type: ignore[arg-type]
+    cohort = nearest(data, covariates=["age", "tenure"], distance=distance, exact=["site"])
     assert cohort.matches is not None
     site = data.units.covariates["site"]
     assert (site[cohort.matches.trained] == site[cohort.matches.control]).all()
@@ -154,7 +154,7 @@ def test_exact_is_exact(distance: str) -> None:
 def test_the_order_says_who_chooses_first() -> None:
     data = panel(people())
     found = {
-        order: nearest(data, covariates=["age", "tenure"], order=order)  # type: ignore[arg-type]
+        order: nearest(data, covariates=["age", "tenure"], order=order)
         for order in ("largest", "smallest", "data", None)
     }
     assert (found["largest"].weights == found[None].weights).all()
@@ -180,7 +180,7 @@ def test_a_caliper_may_be_on_the_other_scale() -> None:
     data = panel(people())
     one = nearest(data, covariates=["age", "tenure"], distance="propensity", caliper=0.05)
     other = nearest(data, covariates=["age", "tenure"], distance="propensity", caliper=0.05, caliper_on="logit")
-    probability = one.propensity.probability  # type: ignore[union-attr]
+    probability = one.propensity.probability
     for cohort, score in ((one, probability), (other, index_of(one))):
         assert cohort.matches is not None
         gap = np.abs(score[cohort.matches.trained] - score[cohort.matches.control])
@@ -305,6 +305,6 @@ def test_equal_units_are_taken_in_the_order_of_their_labels() -> None:
     frame["age"] = np.repeat([30.0, 35.0, 41.0, 52.0, 60.0], 8)
     frame.loc[0, "age"] = 31.0
     for options in ({}, {"distance": "mahalanobis"}, {"replacement": True}, {"order": "smallest"}):
-        one = nearest(panel(frame), covariates=["age"], **options)  # type: ignore[arg-type]
-        other = nearest(panel(frame.sample(frac=1, random_state=5)), covariates=["age"], **options)  # type: ignore[arg-type]
+        one = nearest(panel(frame), covariates=["age"], **options)
+        other = nearest(panel(frame.sample(frac=1, random_state=5)), covariates=["age"], **options)
         assert (one.weights == other.weights).all()

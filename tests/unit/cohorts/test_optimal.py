@@ -145,7 +145,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
 def test_three_trained_and_ten_thousand_controls() -> None:
     rows = frame(10_003)
     rows["trained"] = (np.arange(len(rows)) < 3).astype(int)
-    assert optimal(build(rows), covariates=["age", "tenure"], ratio=4).matches.n_sets == 3  # type: ignore[union-attr]
+    assert optimal(build(rows), covariates=["age", "tenure"], ratio=4).matches.n_sets == 3
 
 
 def test_identical_covariates_are_told_apart_by_label() -> None:

@@ -195,7 +195,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(MethodError, match="no trained unit"):
         balance(one_row_each(people(treat=0), ["age"]))
     with pytest.raises(MethodError, match="a list, not a Cohort"):
-        balance(panel, [1.0] * 10)  # type: ignore[arg-type]
+        balance(panel, [1.0] * 10)
     series = pd.DataFrame({"month": range(12), "kpi": 1.0, "start": 6})
     with pytest.raises(MethodError, match="follows no units"):
         balance(at.Panel.from_frame(series, period="month", outcome="kpi", adopted="start", kind="series"))

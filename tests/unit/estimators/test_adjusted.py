@@ -228,7 +228,7 @@ def test_no_overlap_at_all_and_separating_covariates_name_the_column() -> None:
     frame["tenure"] = frame["trained"] * 10 + np.arange(80) % 7
     for adjust in ("ipw", "doubly_robust"):
         with pytest.raises(MethodError, match=r"tell the trained from the controls.*'tenure'") as error:
-            adjusted(once(frame), covariates=["tenure"], adjust=adjust)  # type: ignore[arg-type]
+            adjusted(once(frame), covariates=["tenure"], adjust=adjust)
         assert "adjust='regression'" in error.value.remedy
     frame["grade"] = np.where((frame["trained"] == 1) & (frame["person"] % 2 == 0), "a", "b")
     with pytest.raises(MethodError, match=r"depend on each other among the units of one arm.*'grade"):

@@ -79,7 +79,7 @@ def test_the_part_of_whom_it_speaks_for_is_the_derivative_by_their_own_weights(
 @pytest.mark.parametrize("rule", ["regression", "ipw", "doubly_robust"])
 def test_the_effect_on_the_trained_is_that_of_changes_compared(rule: Rule) -> None:
     data = Data()
-    pair = panel_pair(data.trained, data.x, data.weight, rule)  # type: ignore[arg-type]
+    pair = panel_pair(data.trained, data.x, data.weight, rule)
     att, influence = pair.influence(data.y)
     found = build(data, rule, "ATT").influence(data.y)
     assert found[0] == pytest.approx(att, rel=1e-12)

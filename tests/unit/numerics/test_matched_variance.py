@@ -44,10 +44,10 @@ def matched() -> dict[str, Floats]:
 
 
 def test_the_influence_of_the_trained_with_their_matches(matched: dict[str, Floats]) -> None:
-    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])  # type: ignore[arg-type]
+    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])
     y, weight = matched["y"], matched["weight"]
     for unit in range(9):
-        mean = y[matched["control"][matched["trained"] == unit]].mean(axis=0)  # type: ignore[index]
+        mean = y[matched["control"][matched["trained"] == unit]].mean(axis=0)
         expected = weight[unit] * (y[unit] - mean - matched["effect"]) / weight.sum()
         assert found.rows[unit] == pytest.approx(expected, abs=1e-12)
     assert found.rows.sum(axis=0) == pytest.approx(matched["influence"].sum(axis=0), abs=1e-12)
@@ -57,7 +57,7 @@ def test_the_influence_of_the_trained_with_their_matches(matched: dict[str, Floa
 
 
 def test_the_spread_of_each_control_among_its_neighbours(matched: dict[str, Floats]) -> None:
-    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])  # type: ignore[arg-type]
+    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])
     points = np.random.default_rng(0).normal(0, 1, (17, 1))
     inside, total = np.flatnonzero(found.used > 0), matched["weight"].sum()
     expected = np.zeros((2, 2))
@@ -70,9 +70,9 @@ def test_the_spread_of_each_control_among_its_neighbours(matched: dict[str, Floa
 
 
 def test_one_spread_for_all_controls(matched: dict[str, Floats]) -> None:
-    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])  # type: ignore[arg-type]
+    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])
     flow, total = matched["flow"], matched["weight"].sum()
-    apart = matched["y"][matched["trained"]] - matched["y"][matched["control"]] - matched["effect"]  # type: ignore[index]
+    apart = matched["y"][matched["trained"]] - matched["y"][matched["control"]] - matched["effect"]
     spread = 0.5 * (apart * flow[:, None]).T @ apart / flow.sum()
     assert common_spread(found) == pytest.approx(spread * found.extra.sum() / total**2, rel=1e-10)
 
@@ -87,7 +87,7 @@ def test_what_an_estimated_propensity_takes_and_adds(matched: dict[str, Floats])
     rng = np.random.default_rng(8)
     design = np.column_stack([np.ones(17), rng.normal(0, 1, 17)])
     probability = rng.uniform(0.2, 0.8, 17)
-    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])  # type: ignore[arg-type]
+    found = reuse(matched["influence"], matched["trained"], matched["control"], matched["flow"])
     information = (design * (probability * (1 - probability))[:, None]).T @ design
     takes, adds = estimated_propensity(found, design, probability, information, 2)
     y, weight, total = matched["y"], matched["weight"], matched["weight"].sum()
@@ -95,7 +95,7 @@ def test_what_an_estimated_propensity_takes_and_adds(matched: dict[str, Floats])
     c, g = np.zeros((2, 2)), np.zeros((2, 2))
     for unit in range(9):
         p = probability[unit]
-        mean = y[matched["control"][matched["trained"] == unit]].mean(axis=0)  # type: ignore[index]
+        mean = y[matched["control"][matched["trained"] == unit]].mean(axis=0)
         c += weight[unit] / total * (1 - p) * np.outer(design[unit], y[unit] - mean - matched["effect"])
         near = controls[np.argsort(np.abs(probability[controls] - p), kind="stable")[:2]]
         x, z = design[near] - design[near].mean(axis=0), y[near] - y[near].mean(axis=0)
@@ -111,7 +111,7 @@ def test_the_change_of_the_trained_does_not_see_the_propensity(matched: dict[str
     rng = np.random.default_rng(8)
     design, probability = np.column_stack([np.ones(17), rng.normal(0, 1, 17)]), rng.uniform(0.2, 0.8, 17)
     influence = np.where(np.arange(17)[:, None] < 9, matched["influence"], 0.0)
-    found = reuse(influence, matched["trained"], matched["control"], matched["flow"])  # type: ignore[arg-type]
+    found = reuse(influence, matched["trained"], matched["control"], matched["flow"])
     takes, adds = estimated_propensity(found, design, probability, np.eye(2))
     assert takes == pytest.approx(adds, rel=1e-12)
     assert own_spread(found, design) == pytest.approx(0.0, abs=1e-30)

@@ -37,7 +37,7 @@ def _mde(plan: Plan) -> float:
 
 
 def _found(plan: Plan, share: float, costs: Costs | None = None, **asked: object) -> dict[str, Fix]:
-    fixes = fixes_of(plan, _noise, target=share * _mde(plan), costs=costs, **asked)  # type: ignore[arg-type]
+    fixes = fixes_of(plan, _noise, target=share * _mde(plan), costs=costs, **asked)
     return {fix.name: fix for fix in fixes}
 
 

@@ -97,7 +97,7 @@ def test_without_an_mde_there_is_no_curve(mde: float) -> None:
         at.figures.power_curve(power_of(analytic=none))
     assert "[power]" in caught.value.remedy
     with pytest.raises(MethodError, match="not a DesignPower"):
-        at.figures.power_curve("power")  # type: ignore[arg-type]
+        at.figures.power_curve("power")
 
 
 def bars(ax: Axes, colour: str) -> list[tuple[float, float]]:
@@ -138,7 +138,7 @@ def test_periods_without_labels_are_numbered() -> None:
     ax = at.figures.calendar(plan)
     assert ax.get_label() == "3 clusters start in 3; all are trained by the end"
     with pytest.raises(MethodError, match="not a Plan"):
-        at.figures.calendar(None)  # type: ignore[arg-type]
+        at.figures.calendar(None)
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,12 @@ def test_without_a_comparison_it_speaks_of_success() -> None:
 
 def test_it_draws_on_the_axes_given() -> None:
     def draw(ax: object) -> object:
-        return rehearsal_effects(made(), ax=ax)  # type: ignore[arg-type]
+        return rehearsal_effects(made(), ax=ax)
 
-    ax = drawing.picture(draw, width=400, height=300)  # type: ignore[arg-type]
+    ax = drawing.picture(draw, width=400, height=300)
     assert drawing.svg(ax, title="t", desc="d", name="n").startswith("<svg")
 
 
 def test_what_is_no_rehearsal_is_refused() -> None:
     with pytest.raises(MethodError, match=r"at\.rehearse"):
-        rehearsal_effects(3)  # type: ignore[arg-type]
+        rehearsal_effects(3)

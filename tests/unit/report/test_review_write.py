@@ -142,4 +142,4 @@ def test_a_folder_that_cannot_be_made_is_said(review: StudyReview, tmp_path: Pat
 
 def test_something_else_is_no_review(tmp_path: Path) -> None:
     with pytest.raises(MethodError, match="not a StudyReview"):
-        write_review("review", tmp_path / "a.html")  # type: ignore[arg-type]
+        write_review("review", tmp_path / "a.html")

@@ -43,7 +43,7 @@ WINDOWS: dict[str, Any] = {"baseline": [0, 1], "followup": [2]}
 
 def test_clusters_are_summed_and_counted() -> None:
     found = {
-        name: adjusted(panel(cluster=True), covariates=["age"], variance=name).std_error("effect")  # type: ignore[arg-type]
+        name: adjusted(panel(cluster=True), covariates=["age"], variance=name).std_error("effect")
         for name in ("CR0", "CR1", "CR1S")
     }
     one = adjusted(panel(cluster=True), covariates=["age"], variance="CR0")
@@ -63,7 +63,7 @@ def test_units_are_not_independent_under_clusters() -> None:
 def test_leverages_are_those_of_a_regression_alone(variance: Any) -> None:
     for options in ({}, {"adjust": "ipw"}, {"adjust": "doubly_robust"}):
         with pytest.raises(MethodError, match="more is estimated here") as error:
-            adjusted(panel(), covariates=["age"], variance=variance, **options)  # type: ignore[arg-type]
+            adjusted(panel(), covariates=["age"], variance=variance, **options)
         assert "target='sample'" in error.value.remedy
     assert adjusted(panel(), covariates=["age"], target="sample", variance=variance).std_error("effect") > 0
     with pytest.raises(MethodError, match="periods are missing"):

@@ -100,5 +100,5 @@ def test_whole_sets_and_a_single_arm_stay_as_they_are() -> None:
     found = matched(panel(2, 2), [0, 1, 0, 1], np.ones(4), links=([0, 1], [2, 3]))
     assert whole_sets(found, plain(found)) is found
     lost = matched(panel(2, 2, lost=(0,)), [0, 1, 0, 1], np.ones(4), links=([0, 1], [2, 3]))
-    alone = at.prepost(lost.with_cohort(replace(lost.cohort, matches=None)), baseline=[0], followup=[1])  # type: ignore[type-var]
+    alone = at.prepost(lost.with_cohort(replace(lost.cohort, matches=None)), baseline=[0], followup=[1])
     assert whole_sets(lost, alone) is lost
