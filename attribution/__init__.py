@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from attribution.core.interval import Interval as Interval
     from attribution.core.panel import Panel as Panel
     from attribution.design.load import load_design as load_design
+    from attribution.design.prespecified import Prespecified as Prespecified
     from attribution.diagnostics.balance import balance as balance
     from attribution.diagnostics.lost import lost as lost
     from attribution.diagnostics.overlap import overlap as overlap
@@ -63,7 +64,11 @@ if TYPE_CHECKING:
     from attribution.planning.power import power as power
     from attribution.registry import dataset as dataset
     from attribution.report import figures as figures
+    from attribution.report.review_write import write_review as write_review
     from attribution.report.write import write as write
+    from attribution.study.amend import amend as amend
+    from attribution.study.differences import differences as differences
+    from attribution.study.freeze import freeze as freeze
     from attribution.study.rehearsal import Rehearsal as Rehearsal
     from attribution.study.rehearse import rehearse as rehearse
     from attribution.study.result import StudyResult as StudyResult
@@ -83,12 +88,14 @@ _PUBLIC = {
     "Interval": "core.interval",
     "Panel": "core.panel",
     "Power": "planning.power",
+    "Prespecified": "design.prespecified",
     "Rehearsal": "study.rehearsal",
     "Review": "core.finding",
     "Roi": "finance.roi",
     "StudyResult": "study.result",
     "StudyReview": "study.review",
     "adjusted": "estimators.adjusted",
+    "amend": "study.amend",
     "attribution_factor": "inference.factor",
     "bacon": "estimators.bacon",
     "balance": "diagnostics.balance",
@@ -98,6 +105,7 @@ _PUBLIC = {
     "cost_ledger": "finance.costs",
     "dataset": "registry",
     "did": "estimators.did",
+    "differences": "study.differences",
     "e_value": "numerics.evalue",
     "e_value_of_difference": "numerics.evalue",
     "effect_on_takers": "inference.takers",
@@ -106,6 +114,7 @@ _PUBLIC = {
     "exact": "cohorts.exact",
     "figures": "report",
     "findings": "checks.evidence",
+    "freeze": "study.freeze",
     "full": "cohorts.full",
     "lagged": "estimators.lagged",
     "load_design": "design.load",
@@ -136,6 +145,7 @@ _PUBLIC = {
     "twfe": "estimators.twfe",
     "twfe_weights": "estimators.two_way.weights",
     "write": "report.write",
+    "write_review": "report.review_write",
 }
 
 __all__ = list(_PUBLIC)

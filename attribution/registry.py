@@ -7,7 +7,7 @@ design file, its JSON schema and its row in the documentation.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -129,14 +129,19 @@ class Option:
     required: bool
 
 
-def load(registry: Mapping[str, str], name: str, *, kind: str) -> Callable[..., Any]:
-    """Return the function a name stands for; raises `MethodError` with the nearest known name."""
-    if name not in registry:
-        near = get_close_matches(name, registry, n=1)
+def require_name(known: Collection[str], name: str, *, kind: str) -> None:
+    """Raise `MethodError` with the nearest known name for one that is not known."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise MethodError(
-            f"there is no {kind} {name!r}", where=kind, remedy=f"{hint}choose one of {', '.join(sorted(registry))}"
+            f"there is no {kind} {name!r}", where=kind, remedy=f"{hint}choose one of {', '.join(sorted(known))}"
         )
+
+
+def load(registry: Mapping[str, str], name: str, *, kind: str) -> Callable[..., Any]:
+    """Return the function a name stands for; raises `MethodError` with the nearest known name."""
+    require_name(registry, name, kind=kind)
     module, function = registry[name].split(":")
     loaded: Callable[..., Any] = getattr(import_module(module), function)
     return loaded

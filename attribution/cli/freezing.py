@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,22 +44,19 @@ def freeze(
     """Freeze a reviewed design before its launch: writes its lock, <design>.lock.json, beside it."""
     from attribution.design.load import load_design
     from attribution.study.freeze import freeze as freeze_design
-    from attribution.study.lock import read_lock
-    from attribution.study.prespecified import day, prespecified
+    from attribution.study.lock import require_lock
+    from attribution.study.prespecified import prespecified
 
     study = load_design(design)
     path = freeze_design(study, reviewers=reviewer, time=_time(time), git=git)
-    read = read_lock(path)
-    assert read is not None
-    frozen = read[0].frozen
-    say(f"{study.study.title}: frozen on {day(frozen.time)} ({frozen.time_from})")
+    frozen = require_lock(study)[0].frozen
+    say(f"{study.study.title}: frozen on {frozen.time.date()} ({frozen.time_from})")
     say(f"  reviewed by {', '.join(frozen.reviewers)}")
     say(f"  design: {shown(design)}, SHA-256 {frozen.design_digest}")
     if frozen.data is None:
         say("  baseline data: none yet, so that nothing will show whether they were changed")
     else:
-        units = "" if frozen.data.units is None else f" of {frozen.data.units:,} units"
-        say(f"  baseline data: {frozen.data.rows:,} rows{units} before the launch, SHA-256 {frozen.data.digest}")
+        say(f"  baseline data: {frozen.data.size} before the launch, SHA-256 {frozen.data.digest}")
     late = prespecified(study, None).late
     if late:
         say(f"  note: {late}: the study will not be called pre-specified")
@@ -71,13 +69,13 @@ def amend(
     kind: Annotated[
         Class, typer.Option("--class", help="major where it is of what decides the claim.", show_default=False)
     ],
+    name: Annotated[str, typer.Option(help="Who declares it.", show_default=False)],
     data_seen: Annotated[
         bool | None,
         typer.Option(
             "--data-seen/--data-unseen", help="Whether data of the follow-up had been seen.", show_default=False
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Who declares it.", show_default=False)] = "",
     time: Time = None,
     git: Git = False,
 ) -> None:
@@ -85,9 +83,9 @@ def amend(
     from attribution.design.load import load_design
     from attribution.study.amend import amend as amend_design
     from attribution.study.lock import lock_path
-    from attribution.study.prespecified import day
+    from attribution.study.prespecified import held
 
-    if data_seen is None:
+    if data_seen is None:  # typer would ask for the first of the two alone
         raise MethodError(
             "nothing says whether data of the follow-up had been seen",
             where="amend",
@@ -97,10 +95,10 @@ def amend(
     made = amend_design(
         study, reason=reason, kind=kind.value, data_seen=data_seen, name=name, time=_time(time), git=git
     )
-    say(f"{study.study.title}: amended on {day(made.time)} ({made.time_from}) by {made.name}, {made.kind}")
+    say(f"{study.study.title}: amended on {made.time.date()} ({made.time_from}) by {made.name}, {made.kind}")
     _print_changes(made.changes)
     if made.later_rows and not made.data_seen:
-        say(f"\n  note: {made.later_rows:,} measured rows from the launch on were in the data, seen or not")
+        say(f"\n  note: {held(made.later_rows)}, seen or not")
     if made.kind == "major" and made.informed:
         say("\n  note: the study will not be called pre-specified any more; page one will say what changed and why")
     say(f"\nlock: {shown(lock_path(study))}")
@@ -124,28 +122,21 @@ def diff(
 
         heading, found = f"{shown(old)} against {shown(new)}", differences(load_design(old), load_design(new))
     if as_json:
-        say(json.dumps([_record(one) for one in found], indent=2, ensure_ascii=False))
+        say(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
         return
     say(f"{heading}: {_counted(found)}")
     _print_changes(found)
 
 
 def _since_frozen(design: StudyDesign) -> tuple[str, Sequence[Difference]]:
-    from attribution.errors import DesignError, Problem
-    from attribution.study.amend import changes_since, require_study
-    from attribution.study.freeze import source_now
-    from attribution.study.lock import lock_path, read_lock
-    from attribution.study.prespecified import day
+    from attribution.study.amend import changes_since
+    from attribution.study.lock import require_lock
+    from attribution.study.sources import read_if_there
 
-    path = lock_path(design)
-    read = read_lock(path)
-    if read is None:
-        remedy = "name another version to compare with, or freeze the design: attribution freeze"
-        raise DesignError(str(path), [Problem("file", "there is no lock: the design was not frozen", remedy)])
-    lock, _ = read
-    require_study(design, lock)
+    remedy = "name another version to compare with, or freeze the design: attribution freeze"
+    lock, _ = require_lock(design, remedy=remedy)
     what = "amended" if lock.amendments else "frozen"
-    return f"Since it was {what} on {day(lock.last.time)}", changes_since(lock.last, design, source_now(design))
+    return f"Since it was {what} on {lock.last.time.date()}", changes_since(lock.last, design, read_if_there(design))
 
 
 def _counted(found: Sequence[Difference]) -> str:
@@ -159,18 +150,11 @@ def _print_changes(found: Sequence[Difference]) -> None:
         say(f"  {'major' if one.decides else 'minor'}  {one.words}")
 
 
-def _record(one: Difference) -> dict[str, object]:
-    return {"field": one.field, "old": one.old, "new": one.new, "words": one.words, "decides": one.decides}
-
-
 def _time(text: str | None) -> datetime.datetime | None:
     if text is None:
         return None
-    remedy = "write the day, the time and the zone: 2026-01-31T10:00:00+00:00"
     try:
-        found = datetime.datetime.fromisoformat(text)
+        return datetime.datetime.fromisoformat(text)
     except ValueError:
+        remedy = "write the day, the time and the zone: 2026-01-31T10:00:00+00:00"
         raise MethodError(f"{text!r} is not a time", where="--time", remedy=remedy) from None
-    if found.utcoffset() is None:
-        raise MethodError(f"{text!r} has no zone", where="--time", remedy=remedy)
-    return found

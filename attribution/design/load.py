@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from attribution.design.draft import Draft
 from attribution.design.fields import ID_PATTERN
-from attribution.design.messages import is_echo, most_of, not_toml, problem, too_many
+from attribution.design.messages import is_echo, most_of, not_toml, place_of, problem, too_many
 from attribution.design.rules import broken_rules
-from attribution.design.schema import ARRAYS, TABLES, Analysis, CohortTable, DesignFile, DesignSource, StudyDesign
+from attribution.design.schema import ARRAYS, Analysis, CohortTable, DesignFile, DesignSource, StudyDesign
 from attribution.design.table import Table
 from attribution.errors import DesignError, Problem
 
@@ -46,7 +46,7 @@ def load_design(path: str | os.PathLike[str]) -> StudyDesign:
     ('michigan-grants', 'log', (1987,))
     """
     file = os.fspath(path)
-    return design_of(_read(file), file)
+    return design_of(read_content(file), file)
 
 
 def design_of(content: bytes, file: str) -> StudyDesign:
@@ -65,7 +65,7 @@ def design_of(content: bytes, file: str) -> StudyDesign:
         left_out = max(len(details) - MAX_PROBLEMS - 1, 0)
     problems += broken_rules(Draft(tables, faults))
     if design is None or problems:
-        raise DesignError(file, _at_most(sorted(problems, key=_place), left_out))
+        raise DesignError(file, _at_most(sorted(problems, key=lambda found: place_of(found.key)), left_out))
     source = DesignSource(path=Path(file), digest=hashlib.sha256(content).hexdigest())
     checked = {name: getattr(design, name) for name in DesignFile.model_fields}
     return StudyDesign.model_construct(set(design.model_fields_set | {"source"}), **checked, source=source)
@@ -75,7 +75,8 @@ def _refuse(file: str, what: str, remedy: str) -> DesignError:
     return DesignError(file, [Problem("file", what, remedy)])
 
 
-def _read(file: str) -> bytes:
+def read_content(file: str) -> bytes:
+    """Return what a design file holds; raises `DesignError` for one that cannot be read or is too large."""
     try:
         with open(file, "rb") as opened:
             content = opened.read(MAX_BYTES + 1)
@@ -176,12 +177,6 @@ def _split(row: dict[str, Any], table: type[Table]) -> dict[str, Any]:
 def _key(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Return the path of the key that holds a fault: without the place inside an array of values."""
     return loc[:3] if len(loc) > 1 and isinstance(loc[1], int) else loc[:2]
-
-
-def _place(found: Problem) -> int:
-    """Return the place of a problem's table in the file; stable sorting keeps the order within a table."""
-    table = found.key.partition(".")[0].partition("[")[0]
-    return list(TABLES).index(table) if table in TABLES else -1
 
 
 def _at_most(problems: list[Problem], left_out: int) -> list[Problem]:

@@ -16,8 +16,12 @@ from attribution.errors import Problem
 
 Path = Sequence[str | int]
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_LONGEST_ECHO = 60
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A key that TOML writes without quotes."""
+
+LONGEST_ECHO = 60
+"""How many letters of a text are repeated in a message."""
+
 _LARGEST_ECHO = 10**18
 
 # Pydantic's type of an error -> what was expected, and the remedy.
@@ -48,6 +52,7 @@ _TOML = (
     (r"Cannot declare \('(?P<name>.*)',\) twice", "the table [{name}] is there twice", "put its keys into one table"),
     (r"Cannot overwrite a value", "a key is there twice", "take one of the two out"),
     (r"Invalid date or datetime", "a date that is in no calendar", "write year-month-day, such as 2026-01-31"),
+    (r"Illegal character '\\n'", "a text goes on over the end of its line", "close it with a quote"),
     (r"Illegal character (?P<name>'\S+')", "the character {name} cannot be in a text", "take it out"),
 )
 _BOUNDS = {
@@ -69,8 +74,14 @@ def key_path(path: Path) -> str:
         if isinstance(part, int):
             written += f"[{part}]"
         else:
-            written += ("." if written else "") + (part if _BARE_KEY.fullmatch(part) else echo(part))
+            written += ("." if written else "") + (part if BARE_KEY.fullmatch(part) else echo(part))
     return written
+
+
+def place_of(path: str) -> int:
+    """Return the place of a key's table in the file, -1 where it is in none."""
+    table = re.split(r"[.\[]", path, maxsplit=1)[0]
+    return list(TABLES).index(table) if table in TABLES else -1
 
 
 def echo(value: object) -> str:
@@ -78,7 +89,7 @@ def echo(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return repr(value if len(value) <= _LONGEST_ECHO else value[:_LONGEST_ECHO] + "…")
+        return repr(value if len(value) <= LONGEST_ECHO else value[:LONGEST_ECHO] + "…")
     if isinstance(value, int) and abs(value) > _LARGEST_ECHO:
         return "a huge integer"
     if isinstance(value, (int, float, datetime.date, datetime.time)):
@@ -90,10 +101,10 @@ def echo(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def nearest(name: object, known: Iterable[str]) -> str:
-    """Return the remedy of an unknown name: the nearest known one, if any is near."""
-    near = get_close_matches(name[:_LONGEST_ECHO], list(known), n=1) if isinstance(name, str) else []
-    return f"did you mean {near[0]!r}?" if near else "choose one of these"
+def nearest(name: object, known: Iterable[str], *, none: str = "choose one of these") -> str:
+    """Return the remedy of an unknown name: the nearest known one, `none` where none is near."""
+    near = get_close_matches(name[:LONGEST_ECHO], list(known), n=1) if isinstance(name, str) else []
+    return f"did you mean {near[0]!r}?" if near else none
 
 
 def not_known(key: str, value: object, known: Iterable[str]) -> Problem:

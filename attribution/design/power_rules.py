@@ -34,7 +34,7 @@ def _clusters(draft: Draft) -> Iterator[Problem]:
     for key, power in draft.rows(PowerTable, "trained_clusters", "waves"):
         count = power.trained_clusters
         if power.waves is not None and count is not None and len(power.waves) > count:
-            what = f"found {len(power.waves)} waves of {count} trained clusters, expected one cluster in each at least"
+            what = f"found {len(power.waves)} waves and trained_clusters = {count}, expected a cluster in each at least"
             yield Problem(f"{key}.waves", what, "plan fewer waves, or more clusters")
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from pathlib import Path
 
 from attribution.design.fields import SLUG_PATTERN
-from attribution.errors import MethodError
+from attribution.registry import require_name
 
-PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 # A wheel carries designs/ inside the package; a checkout has it beside the package.
-_FOLDERS = (PACKAGE / "_designs" / "templates", PACKAGE.parent / "designs" / "templates")
+_FOLDERS = (_PACKAGE / "_designs" / "templates", _PACKAGE.parent / "designs" / "templates")
 
 _STUDY_ID = re.compile(r'^(\[study\]\nid = ")[^"\n]*(")', re.MULTILINE)
 _LONGEST_ID = 64
@@ -39,12 +38,7 @@ def template_path(name: str) -> Path:
     'sales-quota.toml'
     """
     known = templates()
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise MethodError(
-            f"there is no template {name!r}", where="template", remedy=f"{hint}choose one of {', '.join(known)}"
-        )
+    require_name(known, name, kind="template")
     return known[name]
 
 

@@ -16,6 +16,5 @@ def waiver_problems(draft: Draft) -> Iterator[Problem]:
     for key, waiver in draft.rows(Waiver, "rule"):
         if waiver.rule not in CHECKS:
             what = f"found {echo(waiver.rule)}, expected the id of a rule, as attribution check prints it"
-            hint = nearest(waiver.rule, CHECKS)
-            remedy = hint if hint.startswith("did") else "name the rule that failed, without the analysis in brackets"
-            yield Problem(f"{key}.rule", what, remedy)
+            none = "name the rule that failed, without the analysis in brackets"
+            yield Problem(f"{key}.rule", what, nearest(waiver.rule, CHECKS, none=none))

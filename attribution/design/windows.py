@@ -58,6 +58,17 @@ def followup_problems(
         yield Problem(f"{key}.followup", what, "begin the follow-up with the period of the launch, or later")
 
 
+def first_day(launch: Written, length: PeriodLength) -> datetime.date:
+    """Return the day of a launch, or the first of its period; raises `DataError` for what has no place in the calendar.
+
+    Examples
+    --------
+    >>> first_day("2026-02", "month"), first_day(datetime.date(2026, 2, 9), "month")
+    (datetime.date(2026, 2, 1), datetime.date(2026, 2, 9))
+    """
+    return launch if type(launch) is datetime.date else period_start(launch, length)
+
+
 def launch_code(timing: Timing, periods: Periods) -> int | None:
     """Return the code of the first period of the data that is not over before the launch; their number if all are.
 
@@ -69,7 +80,7 @@ def launch_code(timing: Timing, periods: Periods) -> int | None:
         return int(np.searchsorted(ordinals(periods.labels), launch, side="left"))
     if periods.kind == "integer" and length != "year":
         return None
-    day = launch if type(launch) is datetime.date else period_start(launch, length)
+    day = first_day(launch, length)
     return bisect_left(range(len(periods)), day, key=lambda code: period_end(periods.labels[code], length))
 
 
@@ -95,8 +106,7 @@ def _is_over(period: Written, launch: Written, length: PeriodLength | None) -> b
     """Say whether a period ends before the launch, which may fall inside a period; None where they do not compare."""
     if length is not None and not (isinstance(period, int) and isinstance(launch, int)):
         try:
-            day = launch if type(launch) is datetime.date else period_start(launch, length)
-            return period_end(period, length) < day
+            return period_end(period, length) < first_day(launch, length)
         except DataError:
             pass  # not a place in the calendar: labels of one kind still have an order
     return earlier(parse_label(period), parse_label(launch))

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import datetime
+import json
 from dataclasses import asdict
 
 from attribution.design.prespecified import Amendment, Difference, Kind
 from attribution.design.schema import StudyDesign
-from attribution.errors import DesignError, MethodError, OutputError, Problem, require_known, require_type
+from attribution.errors import MethodError, OutputError, require_known, require_type
 from attribution.study.baseline import baseline_difference, baseline_of, can_compare
 from attribution.study.differences import differences
-from attribution.study.freeze import ANOTHER_STUDY, clean, design_path, signed, source_now, version_entry, write_lock
-from attribution.study.lock import MAX_AMENDMENTS, Amended, Lock, Version, lock_path, read_lock, version_of
-from attribution.study.sources import Source
+from attribution.study.freeze import ANOTHER_STUDY, clean, signed, version_entry, write_lock
+from attribution.study.lock import (
+    MAX_AMENDMENTS,
+    Amended,
+    Version,
+    design_path,
+    lock_path,
+    require_lock,
+    version_of,
+)
+from attribution.study.sources import Source, read_if_there
 from attribution.study.stamp import stamp_of
 
 
@@ -46,26 +55,23 @@ def amend(
     DesignError
         There is no lock, or it is broken, or it is that of another study.
     MethodError
-        Nothing changed, the change is major and was called minor, or the time is before that of the last entry.
+        Nothing changed, the change is major and was called minor, `data_seen` is neither True nor False, or the time is
+        before that of the last entry.
     OutputError
         The lock cannot be written; it is then as it was.
     """
     require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
     require_known(kind=(kind, Kind))
+    require_type(data_seen, bool, name="data_seen", remedy="pass True or False")
     path = lock_path(design)
-    read = read_lock(path)
-    if read is None:
-        what = "there is no lock: the design was not frozen"
-        raise DesignError(str(path), [Problem("file", what, "freeze the design first: attribution freeze")])
-    lock, document = read
-    require_study(design, lock)
+    lock, document = require_lock(design)
     if len(lock.amendments) >= MAX_AMENDMENTS:
         raise OutputError(
             f"the design was amended {MAX_AMENDMENTS} times, and no more are read",
             where=str(path),
             remedy=ANOTHER_STUDY,
         )
-    said, who = clean(reason, "reason"), clean(name, "name")
+    declared = {"name": clean(name, "name"), "reason": clean(reason, "reason"), "kind": kind, "data_seen": data_seen}
     stamp = stamp_of(design_path(design), time, git)
     if stamp.time < lock.last.time:
         raise MethodError(
@@ -73,7 +79,7 @@ def amend(
             where="time",
             remedy="give the time of this amendment" if stamp.commit is None else "commit the amended design",
         )
-    source = source_now(design)
+    source = read_if_there(design)
     changes = changes_since(lock.last, design, source)
     if not changes:
         raise MethodError(
@@ -82,35 +88,16 @@ def amend(
             remedy="there is nothing to declare",
         )
     _require_kind(kind, changes)
-    written = version_entry(design, stamp, source)
-    entry = {
-        "before": lock.last.digest,
-        "name": who,
-        "reason": said,
-        "kind": kind,
-        "data_seen": bool(data_seen),
-        "changes": [asdict(one) for one in changes],
-        **written,
-    }
-    write_lock(path, {**document, "amendments": [*document["amendments"], signed(entry)]})
-    return Amendment(
-        time=stamp.time,
-        time_from="given by hand" if stamp.commit is None else f"git commit {stamp.commit[:12]}",
-        name=who,
-        reason=said,
-        kind=kind,
-        data_seen=bool(data_seen),
-        later_rows=0 if written["data"] is None else written["data"]["later_rows"],
-        changes=changes,
+    entry = signed(
+        {
+            "before": lock.last.digest,
+            **declared,
+            "changes": [asdict(one) for one in changes],
+            **version_entry(design, stamp, source),
+        }
     )
-
-
-def require_study(design: StudyDesign, lock: Lock) -> None:
-    """Raise `DesignError` where a lock is that of another study."""
-    if lock.frozen.study != design.study.id:
-        what = f"this lock is of study {lock.frozen.study!r}, and the design is of {design.study.id!r}"
-        remedy = "give the study the id that was frozen; a study of another id is frozen anew, under another file name"
-        raise DesignError(str(lock_path(design)), [Problem("frozen.study", what, remedy)])
+    write_lock(path, {**document, "amendments": [*document["amendments"], entry]})
+    return amendment_of(Amended.model_validate_json(json.dumps(entry)))
 
 
 def changes_since(version: Version, design: StudyDesign, source: Source | None) -> tuple[Difference, ...]:
@@ -118,11 +105,8 @@ def changes_since(version: Version, design: StudyDesign, source: Source | None) 
 
     The baseline is that of the version, by its columns and its launch: a launch that moved changes no data.
     """
-    was = design
-    found: tuple[Difference, ...] = ()
-    if version.design_digest != design.source.digest:
-        was = version_of(version, lock_path(design))
-        found = differences(was, design)
+    was = version_of(version, design)
+    found = differences(was, design)
     if source is None or version.data is None or not can_compare(was, source):
         return found
     moved = baseline_difference(version.data, baseline_of(was, source))

@@ -4,46 +4,50 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attribution.design.messages import echo
+from attribution.design.messages import BARE_KEY, LONGEST_ECHO, echo, place_of
 from attribution.design.prespecified import Difference
 from attribution.design.schema import ARRAYS, TABLES, Analysis, StudyDesign
 from attribution.design.table import Table
 from attribution.errors import require_type
 
+EVERY = frozenset({"*"})
+
 MINOR: Mapping[str, frozenset[str]] = {
     "study": frozenset({"title", "question"}),
-    "program": frozenset({"name", "kind"}),
+    "program": EVERY,
     "kpi": frozenset({"label", "owner", "baseline_source", "effect_source"}),
     "data": frozenset({"path"}),
     "valuation": frozenset({"source", "approver"}),
     "cost": frozenset({"source", "reason"}),
+    "power": EVERY,
+    "limits": EVERY,
 }
-"""Keys that decide no claim: names, sources, where the file lies. Every other key does, one that is added later too."""
+"""Keys that decide no claim: names, sources, where the file lies; of analyses that are not primary every key.
 
-MINOR_TABLES = ("program", "power", "limits")
-"""Tables of which no key decides a claim once there are data. Analyses that are not primary are of this kind too."""
+Every other key does, one that is added later too.
+"""
 
 HEADLINE = "headline"
 """The field of the first primary analysis, whose order decides what page one says."""
 
-_BARE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_LONGEST = 60
 _LONGEST_ARRAY = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
-    """One table of a design: its path, what a sentence calls it, its values, and which of them decide nothing."""
+    """One table of a design: its path, what a sentence calls it, its values, and which keys decide nothing."""
 
     path: str
     subject: str
     values: Mapping[str, Any]
-    minor: Callable[[str], bool]
+    minor: frozenset[str]
+
+    def decides(self, key: str) -> bool:
+        return self.minor is not EVERY and key not in self.minor
 
 
 def differences(old: StudyDesign, new: StudyDesign) -> tuple[Difference, ...]:
@@ -66,7 +70,7 @@ def differences(old: StudyDesign, new: StudyDesign) -> tuple[Difference, ...]:
         require_type(design, StudyDesign, name=name, remedy="load the file first: at.load_design(path)")
     before, after = ({row.path: row for row in _rows(design)} for design in (old, new))
     found: list[Difference] = []
-    for path in sorted({**before, **after}, key=_place):
+    for path in sorted({**before, **after}, key=place_of):
         one, other = before.get(path), after.get(path)
         if one is None or other is None:
             found.append(_whole(one, other))
@@ -80,18 +84,14 @@ def fields_of(design: StudyDesign) -> dict[str, dict[str, Any]]:
     return {row.path: plain(row.values) for row in _rows(design)}
 
 
-def _place(path: str) -> int:
-    """Return the place of a row's table in the file; sorting keeps the order within a table."""
-    return list(TABLES).index(re.split(r"[.\[]", path, maxsplit=1)[0])
-
-
 def _rows(design: StudyDesign) -> Iterator[_Row]:
     for name in TABLES:
         value = getattr(design, name)
         if value is None:
             continue
         if name not in ARRAYS:
-            yield _Row(name, _SUBJECTS.get(name, f"The {name}"), _values(value), _minor_of(name))
+            subject = "The money" if name == "finance" else f"The {name}"
+            yield _Row(name, subject, _values(value), MINOR.get(name, frozenset()))
             continue
         # Rows that have no id of their own are told apart by what they hold: their order says nothing.
         rows = [(_key(name, row), row) for row in value]
@@ -101,17 +101,11 @@ def _rows(design: StudyDesign) -> Iterator[_Row]:
         for key, row in rows:
             counted[key] = counted.get(key, 0) + 1
             own = key if counted[key] == 1 else f"{key}-{counted[key]}"
-            path = f"{name}.{own}" if _BARE.fullmatch(own) else f"{name}[{json.dumps(own, ensure_ascii=False)}]"
-            yield _Row(path, _subject(name, own, row), _values(row), _minor_of(name, row))
+            path = f"{name}.{own}" if BARE_KEY.fullmatch(own) else f"{name}[{json.dumps(own, ensure_ascii=False)}]"
+            aside = isinstance(row, Analysis) and row.role != "primary"
+            minor = EVERY if aside else MINOR.get(name, frozenset())
+            yield _Row(path, _subject(name, own, row), _values(row), minor)
 
-
-_SUBJECTS = {
-    "data": "The data",
-    "columns": "The columns",
-    "finance": "The money",
-    "power": "The power",
-    "limits": "The limits",
-}
 
 _KEYS = {"other_intervention": "name", "valuation": "kpi", "cost": "category", "waiver": "rule"}
 
@@ -136,12 +130,6 @@ def _subject(name: str, key: str, row: Table) -> str:
     return f"The {_NOUNS[name]} {key.replace('_', ' ') if name == 'cost' else key}"
 
 
-def _minor_of(name: str, row: Table | None = None) -> Callable[[str], bool]:
-    if name in MINOR_TABLES or (isinstance(row, Analysis) and row.role != "primary"):
-        return lambda key: True
-    return lambda key: key in MINOR.get(name, ())
-
-
 def _values(row: Table) -> dict[str, Any]:
     """Return what a table sets, a method's options among its other keys; keys that are None are not set."""
     values = {name: getattr(row, name) for name in type(row).model_fields}
@@ -157,7 +145,7 @@ def _whole(old: _Row | None, new: _Row | None) -> Difference:
     told = f"{row.subject} is {'new' if old is None else 'gone'}"
     if "method" in row.values:
         told += f" (method {row.values['method']})"
-    return Difference(row.path, was, now, told, not all(map(row.minor, row.values)))
+    return Difference(row.path, was, now, told, any(map(row.decides, row.values)))
 
 
 def _keys(old: _Row, new: _Row) -> Iterator[Difference]:
@@ -165,7 +153,7 @@ def _keys(old: _Row, new: _Row) -> Iterator[Difference]:
         was, now = old.values.get(key), new.values.get(key)
         if same(was, now):
             continue
-        decides = not (old.minor(key) and new.minor(key))
+        decides = old.decides(key) or new.decides(key)
         subject = old.subject if old.subject == new.subject or key == "role" else new.subject
         yield Difference(f"{old.path}.{key}", plain(was), plain(now), f"{subject}: {_told(key, was, now)}", decides)
 
@@ -212,12 +200,12 @@ def _told(key: str, was: Any, now: Any) -> str:
     if one == other and isinstance(was, str) != isinstance(now, str):
         one, other = (f"the {'text' if isinstance(value, str) else 'value'} {_said(value)}" for value in (was, now))
     if one == other:
-        return f"{key} is another text after its first {_LONGEST} letters"
+        return f"{key} is another text after its first {LONGEST_ECHO} letters"
     return f"{key} was {one}, is now {other}"
 
 
 def _said(value: Any) -> str:
-    if isinstance(value, str) and _BARE.fullmatch(value):
+    if isinstance(value, str) and BARE_KEY.fullmatch(value):
         return value
     if isinstance(value, (tuple, list)):
         inside = f"[{_listed([_said(one) for one in value])}]"

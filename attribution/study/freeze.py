@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,24 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from attribution.design.fields import Text
+from attribution.design.load import read_content
 from attribution.design.messages import problem
 from attribution.design.schema import StudyDesign
 from attribution.errors import DesignError, MethodError, OutputError, Problem, require_type
 from attribution.study.baseline import baseline_of
-from attribution.study.lock import MAX_BYTES, VERSION, Lock, digest_of, lock_path, read_lock
+from attribution.study.files import write_whole
+from attribution.study.lock import (
+    MAX_BYTES,
+    MAX_REVIEWERS,
+    VERSION,
+    Lock,
+    design_path,
+    digest_of,
+    lock_path,
+    read_lock,
+)
 from attribution.study.manifest import package_version
-from attribution.study.sources import Source, data_path, read
+from attribution.study.sources import Source, read_if_there
 from attribution.study.stamp import Stamp, stamp_of
 
 ANOTHER_STUDY = "a design that was amended so often is another study: give it a new id and file name, and freeze that"
@@ -45,7 +54,7 @@ def freeze(
     DesignError
         The file has changed since it was read, or there is a lock that is broken.
     MethodError
-        No reviewer, one twice, no time, or a design that git does not hold as it stands.
+        No reviewer or more than 50, one twice, no time, or a design that git does not hold as it stands.
     OutputError
         There is a lock already (`amend` adds to it), or the folder cannot be written to.
 
@@ -68,7 +77,7 @@ def freeze(
             where=str(path),
             remedy="declare what changed: attribution amend; see it with attribution diff",
         )
-    entry = version_entry(design, stamp_of(design_path(design), time, git), source_now(design))
+    entry = version_entry(design, stamp_of(design_path(design), time, git), read_if_there(design))
     entry = {"study": design.study.id, "reviewers": list(names), **entry}
     write_lock(path, {"lock": VERSION, "frozen": signed(entry), "amendments": []})
     return path
@@ -78,6 +87,9 @@ def _reviewers(reviewers: Sequence[str]) -> tuple[str, ...]:
     named = [reviewers] if isinstance(reviewers, str) else list(reviewers)
     if not named:
         raise MethodError("nobody is named who reviewed the design", where="reviewers", remedy="name at least one")
+    if len(named) > MAX_REVIEWERS:
+        what = f"{len(named):,} are named who reviewed the design, and a lock holds at most {MAX_REVIEWERS}"
+        raise MethodError(what, where="reviewers", remedy="name those who answer for it")
     names = [clean(name, "reviewers") for name in named]
     known: set[str] = set()
     for name in names:
@@ -93,30 +105,18 @@ def clean(value: object, name: str) -> str:
     try:
         text: str = TypeAdapter(Text).validate_python(value, strict=True)
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        detail["loc"] = (name,)
-        found = problem(detail)
+        found = problem(error.errors(include_url=False)[0], key=name)
         raise MethodError(found.what, where=name, remedy=found.remedy) from error
     return text
 
 
-def design_path(design: StudyDesign) -> Path:
-    """Return the file that a design was read from; see `lock_path`."""
-    lock_path(design)
-    return design.source.path or Path()
-
-
 def version_entry(design: StudyDesign, stamp: Stamp, source: Source | None) -> dict[str, Any]:
     """Return what every entry of a lock holds; raises `DesignError` where the file is not the design any more."""
-    path = design_path(design)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        what = f"the file cannot be read: {error.strerror}"
-        raise DesignError(str(path), [Problem("file", what, "name a file that can be read")]) from error
+    path = str(design_path(design))
+    content = read_content(path)
     if hashlib.sha256(content).hexdigest() != design.source.digest:
         what = "the file has changed since it was read"
-        raise DesignError(str(path), [Problem("file", what, "load it again, and look at what changed")])
+        raise DesignError(path, [Problem("file", what, "load it again, and look at what changed")])
     return {
         "time": stamp.time.isoformat(),
         "commit": stamp.commit,
@@ -127,44 +127,25 @@ def version_entry(design: StudyDesign, stamp: Stamp, source: Source | None) -> d
     }
 
 
-def source_now(design: StudyDesign) -> Source | None:
-    """Return the data of a design; None where there are none yet."""
-    path = data_path(design)
-    return None if path is not None and not path.exists() else read(design)
-
-
 def signed(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry with the digest of its content."""
     return {**entry, "digest": digest_of(entry)}
 
 
 def write_lock(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a lock beside itself and move it in place; raises `OutputError`, what was there being as it was."""
+    """Write a lock, whole or not at all; raises `OutputError`, what was there being as it was."""
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    content = text.encode("utf-8")
+    size = len(text.encode("utf-8"))
     Lock.model_validate_json(text)  # what cannot be read again is not written
-    if len(content) > MAX_BYTES:
+    if size > MAX_BYTES:
         raise OutputError(
-            f"the lock would have {len(content):,} bytes, which is more than the {MAX_BYTES:,} that are read",
+            f"the lock would have {size:,} bytes, which is more than the {MAX_BYTES:,} that are read",
             where=str(path),
             remedy=ANOTHER_STUDY,
         )
-    staged: Path | None = None
-    try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        staged = Path(name)
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.chmod(0o644)
-        staged.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the lock: {error.strerror or error}",
-            where=str(path),
-            remedy="the lock stands beside the design: make its folder one that can be written to",
-        ) from error
-    finally:
-        if staged is not None:
-            staged.unlink(missing_ok=True)
+    write_whole(
+        path,
+        text,
+        what="the lock",
+        remedy="the lock stands beside the design: make its folder one that can be written to",
+    )

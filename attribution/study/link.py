@@ -11,9 +11,9 @@ import pandas as pd
 
 from attribution.core.cohort import Cohort
 from attribution.core.panel import Panel
-from attribution.core.periods import PeriodLength, Periods, earlier, label_text, parse_label, period_start
+from attribution.core.periods import PeriodLength, Periods, earlier, label_text, parse_label
 from attribution.design.schema import Analysis, Kpi, StudyDesign
-from attribution.design.windows import launch_code
+from attribution.design.windows import first_day, launch_code
 from attribution.errors import DataError
 from attribution.registry import ESTIMATORS, load, options
 from attribution.study.calendar import end_of, is_over, rows_over
@@ -246,6 +246,4 @@ def _days_since_launch(design: StudyDesign, over: list[Any], date: datetime.date
         if not over:
             return 0
         return (int(over[-1]) - timing.launch + 1) * DAYS[timing.period]
-    launch = timing.launch
-    start = launch if type(launch) is datetime.date else period_start(launch, timing.period)
-    return (date - start).days + 1
+    return (date - first_day(timing.launch, timing.period)).days + 1

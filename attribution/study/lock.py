@@ -26,10 +26,12 @@ VERSION = 1
 ENDING = ".lock.json"
 MAX_BYTES = 8_000_000
 MAX_AMENDMENTS = 500
+MAX_REVIEWERS = 50
 
 Sha: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Commit: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{40,64}$")]
 
+FREEZE = "freeze the design first: attribution freeze"
 RESTORE = "restore the lock from version control (git checkout -- FILE); changes are declared by attribution amend"
 
 
@@ -48,6 +50,12 @@ class BaselineRecord(Table):
     """the SHA-256 of the baseline, all columns together"""
     columns: dict[str, Sha]
     """the SHA-256 of each column with its units and periods"""
+
+    @property
+    def size(self) -> str:
+        """The rows and units, in words."""
+        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        return rows if self.units is None else f"{rows} of {'1 unit' if self.units == 1 else f'{self.units:,} units'}"
 
 
 class ChangeRecord(Table):
@@ -98,7 +106,7 @@ class Frozen(Version):
 
     study: Text
     """the id of the study"""
-    reviewers: Annotated[tuple[Text, ...], Field(min_length=1, max_length=50)]
+    reviewers: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_REVIEWERS)]
     """who reviewed the design"""
 
 
@@ -135,19 +143,24 @@ class Lock(Table):
         return self.amendments[-1] if self.amendments else self.frozen
 
 
-def lock_path(design: StudyDesign) -> Path:
-    """Return where the lock of a design is; raises `MethodError` for a design that was read from no file."""
+def design_path(design: StudyDesign) -> Path:
+    """Return the file that a design was read from; raises `MethodError` for one that was read from none."""
     path = design.source.path
     if path is None:
         raise MethodError("the design comes from no file", where="design", remedy="load it: at.load_design(path)")
+    return path
+
+
+def lock_path(design: StudyDesign) -> Path:
+    """Return where the lock of a design is; raises as `design_path`."""
+    path = design_path(design)
     return path.with_name(f"{path.stem}{ENDING}")
 
 
 def digest_of(entry: Mapping[str, Any]) -> str:
     """Return the SHA-256 of an entry as JSON holds it, of all but its own digest."""
     content = {key: value for key, value in entry.items() if key != "digest"}
-    written = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()
+    return _sha(json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
 
 
 def read_lock(path: Path) -> tuple[Lock, dict[str, Any]] | None:
@@ -163,13 +176,37 @@ def read_lock(path: Path) -> tuple[Lock, dict[str, Any]] | None:
         raise DesignError(str(path), problems)
     try:
         return Lock.model_validate_json(json.dumps(document)), document
-    except (ValidationError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         key = key_path(error.errors()[0]["loc"]) if isinstance(error, ValidationError) else "file"
         raise _refuse(path, "this is not a lock that this version reads", RESTORE, key=key) from error
 
 
-def version_of(entry: Version, path: Path) -> StudyDesign:
-    """Return the design that an entry holds; raises `DesignError` where this version of the toolkit refuses it."""
+def require_lock(design: StudyDesign, *, remedy: str = FREEZE) -> tuple[Lock, dict[str, Any]]:
+    """Return the lock of a design as `read_lock` does; raises `DesignError` where there is none that is its own."""
+    path = lock_path(design)
+    read = read_lock(path)
+    if read is None:
+        raise _refuse(path, "there is no lock: the design was not frozen", remedy)
+    require_study(design, read[0])
+    return read
+
+
+def require_study(design: StudyDesign, lock: Lock) -> None:
+    """Raise `DesignError` where a lock is that of another study."""
+    if lock.frozen.study != design.study.id:
+        what = f"this lock is of study {lock.frozen.study!r}, and the design is of {design.study.id!r}"
+        remedy = "give the study the id that was frozen; a study of another id is frozen anew, under another file name"
+        raise _refuse(lock_path(design), what, remedy, key="frozen.study")
+
+
+def version_of(entry: Version, design: StudyDesign) -> StudyDesign:
+    """Return the design that an entry of its lock holds, which is the design itself where its file is as it was.
+
+    Raises `DesignError` where this version of the toolkit refuses what the entry holds.
+    """
+    if entry.design_digest == design.source.digest:
+        return design
+    path = lock_path(design)
     try:
         return design_of(entry.design_text.encode("utf-8"), str(path))
     except DesignError as error:
@@ -230,9 +267,11 @@ def _touched(document: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _text_matches(entry: Mapping[str, Any]) -> bool:
     text = entry.get("design_text")
-    if not isinstance(text, str):
-        return False
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == entry.get("design_digest")
+    return isinstance(text, str) and _sha(text) == entry.get("design_digest")
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _refuse(path: Path, what: str, remedy: str, *, key: str = "file") -> DesignError:

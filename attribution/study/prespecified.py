@@ -6,10 +6,10 @@ import datetime
 
 from attribution.design.prespecified import Amendment, Difference, Prespecified
 from attribution.design.schema import StudyDesign
+from attribution.design.windows import first_day
 from attribution.errors import DataError, DesignError
-from attribution.study.amend import amendment_of, changes_since, require_study
-from attribution.study.baseline import first_day
-from attribution.study.lock import Lock, lock_path, read_lock, version_of
+from attribution.study.amend import amendment_of, changes_since
+from attribution.study.lock import Lock, lock_path, read_lock, require_study, version_of
 from attribution.study.sources import Source
 
 NOT_FROZEN = Prespecified("not_frozen", "the design was not frozen: nothing shows what was decided before the launch")
@@ -48,38 +48,33 @@ def prespecified(design: StudyDesign, source: Source | None) -> Prespecified:
     )
 
 
-def day(time: datetime.datetime) -> str:
-    """Return the day of a time, where it was written."""
-    return time.date().isoformat()
+def held(rows: int) -> str:
+    """Return in words that measured rows of the follow-up were there to be looked at."""
+    return f"the data held measured rows from the launch on ({rows:,})"
 
 
 def _late(design: StudyDesign, lock: Lock) -> str:
     """Return why a design was frozen, or amended in what decides the claim, too late to be called pre-specified."""
-    last, frozen = lock.last, lock.frozen
-    now = design if last.design_digest == design.source.digest else version_of(last, lock_path(design))
+    frozen, timing = lock.frozen, version_of(lock.last, design).timing
     try:
-        launch: datetime.date | None = first_day(now.timing)
+        launch: datetime.date | None = first_day(timing.launch, timing.period)
     except DataError:
         launch = None  # a counter: what the data held by then is all that can tell
     if frozen.data is not None and frozen.data.later_rows:
-        return f"frozen when {frozen.data.later_rows:,} measured rows from the launch on were in the data"
+        return f"frozen when {held(frozen.data.later_rows)}"
     if launch is not None and frozen.time.date() > launch:
         return f"frozen after the launch ({launch.isoformat()})"
     for one in map(amendment_of, lock.amendments):
         if one.kind == "major" and one.informed:
-            seen = "data of the follow-up had been seen" if one.data_seen else _there(one)
-            return f"amended on {day(one.time)} in what decides the claim, when {seen}"
+            seen = "data of the follow-up had been seen" if one.data_seen else held(one.later_rows)
+            return f"amended on {one.time.date()} in what decides the claim, when {seen}"
     return ""
 
 
-def _there(one: Amendment) -> str:
-    return f"{one.later_rows:,} measured rows from the launch on were in the data"
-
-
 def _sentence(lock: Lock, departures: tuple[Difference, ...], amendments: tuple[Amendment, ...], late: str) -> str:
-    frozen = day(lock.frozen.time)
+    frozen = lock.frozen.time.date()
     if departures:
-        since = f", amended last on {day(amendments[-1].time)}" if amendments else ""
+        since = f", amended last on {amendments[-1].time.date()}" if amendments else ""
         what = "1 field differs" if len(departures) == 1 else f"{len(departures)} fields differ"
         return f"{what} from the design that was frozen on {frozen}{since}, and nobody declared it"
     if amendments:

@@ -13,13 +13,13 @@ from attribution.design.schema import StudyDesign
 from attribution.errors import require_type
 from attribution.planning.records import DesignPower
 from attribution.study.findings import findings_of
-from attribution.study.link import link
+from attribution.study.link import Linked, link
 from attribution.study.manifest import Manifest, build_manifest
 from attribution.study.power import powers_of
 from attribution.study.prespecified import NOT_FROZEN, prespecified
 from attribution.study.result import StudyResult
 from attribution.study.run import require_date, run_linked
-from attribution.study.sources import data_path, read
+from attribution.study.sources import Source, read_if_there
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,19 +97,12 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None, simulate:
     """
     require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
     require_date(as_of)
-    given, path = as_of or design.study.as_of, data_path(design)
-    if path is not None and not path.exists():
-        powers = powers_of(design, None, replications=simulate, fixes=True)
-        known = prespecified(design, None)
-        found = findings_of(design, None, {}, {}, {}, powers, prespecified=known, as_of=given)
-        return StudyReview(found, design, "file", powers, as_of=given, prespecified=known)
-    source = read(design)
+    source = read_if_there(design)
+    if source is None:
+        return _before_followup(design, None, None, as_of, simulate)
     linked = link(design, source, as_of)
     if linked.not_begun:
-        powers = powers_of(design, linked, source, replications=simulate, fixes=True)
-        made, known = build_manifest(design, source, linked), prespecified(design, source)
-        found = findings_of(design, linked, {}, {}, {}, powers, prespecified=known, as_of=given)
-        return StudyReview(found, design, "history", powers, as_of=given, manifest=made, prespecified=known)
+        return _before_followup(design, source, linked, as_of, simulate)
     result = run_linked(design, source, linked, simulate=simulate)
     return StudyReview(
         result.findings,
@@ -121,3 +114,15 @@ def review(design: StudyDesign, *, as_of: datetime.date | None = None, simulate:
         result.manifest,
         result.prespecified,
     )
+
+
+def _before_followup(
+    design: StudyDesign, source: Source | None, linked: Linked | None, as_of: datetime.date | None, simulate: int
+) -> StudyReview:
+    """Return the review of a design before there are data, or of one with the data before the launch."""
+    date, known = as_of or design.study.as_of, prespecified(design, source)
+    powers = powers_of(design, linked, source, replications=simulate, fixes=True)
+    found = findings_of(design, linked, {}, {}, {}, powers, prespecified=known, as_of=date)
+    made = None if source is None or linked is None else build_manifest(design, source, linked)
+    stage: Stage = "file" if linked is None else "history"
+    return StudyReview(found, design, stage, powers, as_of=date, manifest=made, prespecified=known)

@@ -33,6 +33,12 @@ def needed_columns(design: StudyDesign) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
+def id_columns(design: StudyDesign) -> tuple[str, ...]:
+    """Return the columns whose values are labels: read as numbers, "007" and "7" would become one person."""
+    columns = design.columns
+    return tuple(name for name in (columns.unit, columns.cluster, *columns.groups) if name is not None)
+
+
 def data_path(design: StudyDesign) -> Path | None:
     """Return the data file's path, relative to the design's folder; None where the data are a named set.
 
@@ -71,6 +77,12 @@ def read(design: StudyDesign) -> Source:
     return Source(read_file(path, design, columns), path.name, _file_digest(path))
 
 
+def read_if_there(design: StudyDesign) -> Source | None:
+    """Return the data of a design as `read` does; None where its file is not there yet."""
+    path = data_path(design)
+    return None if path is not None and not path.exists() else read(design)
+
+
 def _select(frame: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
     _require_columns(columns, list(frame.columns), where)
     return frame[list(columns)]
@@ -105,9 +117,7 @@ def _require_columns(columns: Sequence[str], present: Sequence[str], where: str)
 def _read_csv(path: Path, design: StudyDesign, columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    # Ids are labels: read as numbers, "007" and "7" would become one person.
-    named = (design.columns.unit, design.columns.cluster, *design.columns.groups)
-    ids = {name: "str" for name in named if name is not None}
+    ids = dict.fromkeys(id_columns(design), "str")
     try:
         # Read as a row of cells: as a header, pandas would rename a column that stands twice.
         with path.open(encoding="utf-8-sig", newline="") as file:

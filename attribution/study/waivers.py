@@ -9,8 +9,8 @@ from dataclasses import replace
 from attribution.core.finding import Finding
 from attribution.design.review_tables import Waiver
 from attribution.design.schema import StudyDesign
+from attribution.design.windows import first_day
 from attribution.errors import DataError
-from attribution.study.baseline import first_day
 
 
 def with_waivers(findings: Sequence[Finding], design: StudyDesign, date: datetime.date | None) -> tuple[Finding, ...]:
@@ -38,7 +38,7 @@ def with_waivers(findings: Sequence[Finding], design: StudyDesign, date: datetim
 def _date(design: StudyDesign, given: datetime.date | None) -> datetime.date | None:
     """Return the date that is given, else the first day of the launch; None where that has no place in the calendar."""
     try:
-        return given or first_day(design.timing)
+        return given or first_day(design.timing.launch, design.timing.period)
     except DataError:
         return None
 

@@ -23,7 +23,7 @@ MANY = {"trained_clusters": 20, "control_clusters": 20}
         ({"power": MANY | {"waves": ["2026-01", "2026-02"]}}, "power.waves", "before the launch '2026-02'"),
         ({"power": MANY | {"waves": ["2026-02", "2026-07"]}}, "power.waves", "after the last follow-up period"),
         ({"power": MANY | {"waves": ["2026-02", "2026-02"]}}, "power.waves", "twice"),
-        ({"power": {"trained_clusters": 1, "waves": ["2026-02", "2026-03"]}}, "power.waves", "2 waves of 1 trained"),
+        ({"power": {"trained_clusters": 1, "waves": ["2026-02", "2026-03"]}}, "power.waves", "2 waves and trained"),
         (
             {
                 "power": {"cost_per_period": 3},

@@ -81,7 +81,7 @@ def test_any_changed_value_of_the_baseline_is_found(design: StudyDesign, frame: 
     if column in ("sales", "age", "site", "team"):
         assert found.words == f"The baseline data: {column} changed in rows before the launch"
     if column == "person":
-        assert "42 rows of 14 units were there, are now 42 rows of 15 units" in found.words
+        assert "the size was 42 rows of 14 units, is now 42 rows of 15 units" in found.words
 
 
 def test_the_same_change_after_the_launch_is_not(design: StudyDesign, frame: pd.DataFrame) -> None:
@@ -93,7 +93,7 @@ def test_rows_that_are_added_to_the_baseline_are_found(design: StudyDesign, fram
     late = pd.concat([frame, frame[frame["person"] == "000"].assign(person="100")])
     found = baseline_difference(of(design, frame), of(design, late))
     assert found is not None
-    assert "42 rows of 14 units were there, are now 45 rows of 15 units" in found.words
+    assert "the size was 42 rows of 14 units, is now 45 rows of 15 units" in found.words
 
 
 def test_a_column_that_is_no_longer_read_is_no_change_of_the_data(design: StudyDesign, frame: pd.DataFrame) -> None:

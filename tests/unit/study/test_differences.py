@@ -165,4 +165,4 @@ def test_long_texts_that_differ_far_in_are_not_said_to_be_equal(
 
 def test_only_designs_are_told_apart(make_study: Make) -> None:
     with pytest.raises(MethodError, match="new is a str"):
-        differences(at.load_design(make_study(None)), "design.toml")  # type: ignore[arg-type]
+        differences(at.load_design(make_study(None)), "design.toml")

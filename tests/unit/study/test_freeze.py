@@ -93,6 +93,7 @@ def test_a_byte_order_mark_and_line_ends_stay_as_they_are(make_study: Make) -> N
     ("asked", "what", "remedy"),
     [
         ({"reviewers": []}, "nobody is named", "name at least one"),
+        ({"reviewers": [f"Reviewer {place}" for place in range(51)]}, "51 are named", "who answer for it"),
         ({"reviewers": ["Finance", " finance"]}, "is named twice", "each reviewer once"),
         ({"reviewers": [" "]}, "not blank", "write the text"),
         ({"reviewers": ["a\nb"]}, "control characters", "remove the character"),
@@ -188,6 +189,7 @@ def test_a_launch_that_moves_changes_no_data(frozen: Path, make_study: Make, his
         ({}, {}, "nothing changed", "nothing to declare"),
         (CHANGED, {"kind": "minor"}, "analysis.primary.controls can decide what is claimed", "--class major"),
         (CHANGED, {"kind": "small"}, "kind is 'small'", "minor, major"),
+        (CHANGED, {"data_seen": "no"}, "data_seen is a str, not a bool", "True or False"),
         (CHANGED, {"reason": " "}, "not blank", "write the text"),
         (CHANGED, {"name": ""}, "at least 1 character", ""),
         (CHANGED, {"time": WHEN - datetime.timedelta(seconds=1)}, "before the last entry", "time of this amendment"),
@@ -336,7 +338,7 @@ def test_a_counter_has_no_day_so_that_the_data_of_the_time_say_whether_it_was_la
     lock.unlink()
     make_study(frame, changes)
     freeze(design, reviewers=["Finance"], time=WHEN)
-    assert prespecified(design, None).late == "frozen when 56 measured rows from the launch on were in the data"
+    assert prespecified(design, None).late == "frozen when the data held measured rows from the launch on (56)"
 
 
 def test_a_design_from_no_file_was_not_frozen(make_study: Make) -> None:

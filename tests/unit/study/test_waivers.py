@@ -23,7 +23,7 @@ def design() -> StudyDesign:
 
 
 def finding(name: str, status: str) -> Finding:
-    return Finding(name, status, "seen", "threshold", "source", "message", "remedy")  # type: ignore[arg-type]
+    return Finding(name, status, "seen", "threshold", "source", "message", "remedy")
 
 
 def test_a_waiver_covers_its_rule_in_every_analysis_and_no_other(design: StudyDesign) -> None:
