@@ -112,9 +112,7 @@ def pooled_covariance(values: Floats, groups: Codes) -> tuple[Floats, Floats]:
     """
     width = values.shape[1]
     total, left = np.zeros((width, width)), np.zeros((width, width))
-    for own in of_groups(groups):
-        if len(own) == 1:
-            continue
+    for own in of_several(groups):
         mine = values[own]
         present = ~np.isnan(mine)
         if present.all():
@@ -132,11 +130,18 @@ def pooled_covariance(values: Floats, groups: Codes) -> tuple[Floats, Floats]:
         return np.where(left > 0, total / left, np.nan), left
 
 
-def of_groups(groups: Codes) -> list[NDArray[np.intp]]:
-    """Return the places of each group's members, the groups in order."""
-    order = np.argsort(groups, kind="stable")
+def of_several(groups: Codes) -> list[NDArray[np.intp]]:
+    """Return the places of the members of each group that has more than one, the groups in order.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in of_several(np.array([2, 0, 2, 1, 0]))]
+    [[1, 4], [0, 2]]
+    """
+    several = np.flatnonzero(np.bincount(groups)[groups] > 1)
+    order = several[np.argsort(groups[several], kind="stable")]
     edges = np.flatnonzero(np.diff(groups[order])) + 1
-    return [part for part in np.split(order, edges) if len(part)]
+    return np.split(order, edges) if len(order) else []
 
 
 def nearest_covariance(matrix: Floats) -> Floats:

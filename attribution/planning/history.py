@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from attribution.core.panel import NEVER, Panel
 from attribution.errors import DataError, MethodError
-from attribution.numerics.power import of_groups, path_covariance, pooled_covariance
+from attribution.numerics.power import of_several, path_covariance, pooled_covariance
 from attribution.planning.extension import LagModel, least_favourable, over_span
 from attribution.planning.records import Noise
 
@@ -20,6 +20,45 @@ LIKELY_ICC = 0.2
 
 FEW_CLUSTERS = 30
 """Clusters below which the history says so little of how clusters differ that the error is stated."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What the periods before the launch say of how a KPI varies, whatever span is asked of them.
+
+    `total[n, n]` is the covariance of cluster means over the periods and `within[n, n]` that of units around them,
+    `pairs` and `around` what each rests on; `inverse[n, n]` is what a cluster's units bring into the covariance of its
+    means. `same_units` says whether the periods see the same units, `clusters` how many of them there are.
+    """
+
+    total: Floats
+    pairs: Floats
+    within: Floats
+    around: Floats
+    inverse: Floats
+    same_units: bool
+    clusters: int
+    level: float
+    source: str
+
+    def noise(self, span: int, autocorrelation: float | None = None) -> Noise:
+        """Return how the KPI varied over `span` periods, see `noise_of`."""
+        total, pairs, within, around = self.total, self.pairs, self.within, self.around
+        whole, model, longest = over_span(total, pairs, span, autocorrelation)
+        unit = over_span(within, around, span, autocorrelation)[0]
+        if not self.same_units and len(within) < span:
+            unit = np.eye(span) * float(np.mean(np.diag(within)))
+        if model is None and len(total) >= span:
+            part = over_span(np.nan_to_num(within * self.inverse), np.where(around > 0, pairs, 0.0), span)[0]
+        else:
+            part = unit * float(np.nanmean(np.diag(self.inverse)))
+        return Noise(
+            between=whole - part,
+            within=unit,
+            level=self.level,
+            source=self.source,
+            assumed=_assumed(self.clusters, span, model, longest, autocorrelation),
+        )
 
 
 def noise_of(panel: Panel, *, span: int, until: int | None = None, autocorrelation: float | None = None) -> Noise:
@@ -46,6 +85,14 @@ def noise_of(panel: Panel, *, span: int, until: int | None = None, autocorrelati
     (1.566, '54 units (fcode) over 2 periods, 1987 to 1988')
 
     Source: Burlig, Preonas & Woerman (2020), appendix D.1; analysis of variance for the parts between and within.
+    """
+    return history_of(panel, until).noise(span, autocorrelation)
+
+
+def history_of(panel: Panel, until: int | None = None) -> History:
+    """Return what rows before the period code `until` and before training say of the noise over any span.
+
+    Raises as `noise_of` does.
     """
     if panel.kind not in ("panel", "repeated_cross_sections"):
         raise MethodError(
@@ -78,20 +125,16 @@ def noise_of(panel: Panel, *, span: int, until: int | None = None, autocorrelati
             total, pairs = np.diag(np.diag(total)), np.broadcast_to(np.diag(pairs), pairs.shape).copy()
     if not (np.diag(around) > 0).any():
         within, around = np.zeros_like(total), pairs
-    whole, model, longest = over_span(total, pairs, span, autocorrelation)
-    unit = over_span(within, around, span, autocorrelation)[0]
-    if panel.kind != "panel" and len(within) < span:
-        unit = np.eye(span) * float(np.mean(np.diag(within)))
-    if model is None and len(total) >= span:
-        part = over_span(np.nan_to_num(within * inverse), np.where(around > 0, pairs, 0.0), span)[0]
-    else:
-        part = unit * float(np.nanmean(np.diag(inverse)))
-    return Noise(
-        between=whole - part,
-        within=unit,
+    return History(
+        total=total,
+        pairs=pairs,
+        within=within,
+        around=around,
+        inverse=inverse,
+        same_units=panel.kind == "panel",
+        clusters=int(known.sum()),
         level=rows.level(),
         source=_source(panel, rows, int(known.sum()), np.asarray(counts.any(axis=0))),
-        assumed=_assumed(int(known.sum()), span, model, longest, autocorrelation),
     )
 
 
@@ -225,13 +268,10 @@ def _inverse_sizes(seen: NDArray[np.bool_], cluster: NDArray[np.int32]) -> Float
     """Return, for each two periods, the mean over clusters that have both of n_both/(n_one·n_other)."""
     shape = (seen.shape[1],) * 2
     total, count = np.zeros(shape), np.zeros(shape)
-    groups = of_groups(cluster)
-    alone = seen[np.array([own[0] for own in groups if len(own) == 1], dtype=np.intp)].astype(float)
+    alone = seen[np.bincount(cluster)[cluster] == 1].astype(float)
     total += alone.T @ alone
     count += alone.T @ alone
-    for own in groups:
-        if len(own) == 1:
-            continue
+    for own in of_several(cluster):
         mine = seen[own].astype(float)
         size = mine.sum(axis=0)
         both = np.outer(size, size)

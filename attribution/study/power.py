@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from math import isfinite
 
 import numpy as np
@@ -15,7 +15,7 @@ from attribution.errors import DataError, MethodError
 from attribution.finance.benefits import PRICED, BenefitPlan
 from attribution.finance.planned import break_even, planned_benefits, worth
 from attribution.planning.fixes import Costs, fixes_of
-from attribution.planning.history import declared_noise, noise_of
+from attribution.planning.history import History, declared_noise, history_of
 from attribution.planning.mde import analytic_mde, no_mde
 from attribution.planning.records import DesignPower, Fix, Mde, Noise, Plan
 from attribution.planning.simulated import simulated_mde
@@ -71,6 +71,45 @@ def powers_of(
     return found
 
 
+def noise_over(design: StudyDesign, analysis: Analysis, linked: Linked | None, *, end: int, alone: bool) -> NoiseOf:
+    """Return the noise of an analysis's KPI by how many periods it is asked for: from the history, else from [power].
+
+    The history ends before the period code `end`; `alone` says that each cluster is one unit. Raises `DataError` where
+    neither says how the KPI varies.
+    """
+    power = design.power
+
+    @cache
+    def history() -> History | None:
+        if linked is None:
+            return None
+        try:
+            return history_of(linked.panels[analysis.kpi], end)
+        except (DataError, MethodError):
+            if power.sd is None:
+                raise
+            return None
+
+    @cache
+    def find(span: int) -> Noise:
+        past = history()
+        if past is not None:
+            return past.noise(span, power.autocorrelation)
+        if power.sd is None:
+            raise DataError(NO_NOISE, where="power.sd", remedy="add it to [power]")
+        return declared_noise(
+            sd=power.sd,
+            span=span,
+            icc=1.0 if alone and power.icc is None else power.icc,
+            autocorrelation=power.autocorrelation,
+            level=float("nan") if power.baseline_level is None else power.baseline_level,
+            same_units=design.data.kind == "panel",
+            source="[power]" + (f": {power.source}" if power.source else ""),
+        )
+
+    return find
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
     """One primary analysis of which the power is asked."""
@@ -87,7 +126,9 @@ class _Asked:
         design, kpi = self.design, self.design.kpi_of(self.analysis)
         who = planned(design, self.analysis, self.linked, self.source)
         level, share = design.inference.level, design.power.power
-        noise_at = self._noise_at(who)
+        # A person who is a cluster alone shares nothing with anybody: all of the variance is between clusters.
+        alone = all((one.sizes == 1).all() for one in who.plan.cohorts)
+        noise_at = noise_over(design, self.analysis, self.linked, end=who.end, alone=alone)
         noise, reason = self._noise(noise_at, who)
         analytic = self._analytic(who, noise, reason)
         simulated = None
@@ -119,39 +160,6 @@ class _Asked:
             return found
         # By formula: what the simulated test needs more than the formula says, it needs of every change as well.
         return replace(found, fixes=self._fixes(who, noise_at, target * analytic.mde / mde, level, share, money))
-
-    def _noise_at(self, who: Planned) -> NoiseOf:
-        """Return the noise over as many periods as asked for: from the history, else as [power] states it."""
-        power, known = self.design.power, {}
-
-        def find(span: int) -> Noise:
-            if self.linked is not None:
-                panel = self.linked.panels[self.analysis.kpi]
-                try:
-                    return noise_of(panel, span=span, until=who.end, autocorrelation=power.autocorrelation)
-                except (DataError, MethodError):
-                    if power.sd is None:
-                        raise
-            if power.sd is None:
-                raise DataError(NO_NOISE, where="power.sd", remedy="add it to [power]")
-            # A person who is a cluster alone shares nothing with anybody: all of the variance is between clusters.
-            alone = all((one.sizes == 1).all() for one in who.plan.cohorts)
-            return declared_noise(
-                sd=power.sd,
-                span=span,
-                icc=1.0 if alone and power.icc is None else power.icc,
-                autocorrelation=power.autocorrelation,
-                level=float("nan") if power.baseline_level is None else power.baseline_level,
-                same_units=self.design.data.kind == "panel",
-                source="[power]" + (f": {power.source}" if power.source else ""),
-            )
-
-        def cached(span: int) -> Noise:
-            if span not in known:
-                known[span] = find(span)
-            return known[span]
-
-        return cached
 
     def _noise(self, noise_at: NoiseOf, who: Planned) -> tuple[Noise, str]:
         try:

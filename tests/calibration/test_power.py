@@ -38,7 +38,7 @@ def test_the_formula_has_the_power_that_it_names(cell: cells.Cell) -> None:
 def test_small_waves_have_less_power_and_the_formula_says_so() -> None:
     row = study.run(cells.Cell("staggered", study.waves(2, 10, 4), 0.3, 0.8), REPLICATIONS)
     assert not row.applies
-    assert "4 of 4 waves have fewer than 5 clusters" in row.mde.caveats[0]
+    assert "waves of fewer than 5 clusters: 4 of 4" in row.mde.caveats[0]
     assert row.power < study.LOW - 4 * 0.0063
 
 

@@ -50,7 +50,7 @@ def test_the_file_alone_plans_what_power_says(make_study: Make) -> None:
 def test_the_data_before_the_launch_say_who_and_how_much_it_varies(make_study: Make) -> None:
     found = _power(make_study, _before(sales_of()))
     assert _starts(found) == [(3, 24, 24.0), (None, 36, 36.0)]
-    assert found.noise.source.startswith("60 person over 3 periods")
+    assert found.noise.source.startswith("60 units (person) over 3 periods")
     assert found.plan.labels[-1] == "2026-05"
     assert isfinite(found.analytic.mde)
 
