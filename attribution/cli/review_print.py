@@ -25,7 +25,7 @@ def print_review(review: StudyReview) -> None:
     from attribution.study.go import go_no_go
 
     design, decision = review.design, go_no_go(review)
-    say(f"{design.study.title}: {len(review)} rules")
+    say(f"{design.study.title}: {len({one.rule for one in review})} rules")
     say(f"\n{decision.sentence}")
     for reason in decision.reasons:
         say(f"  - {reason}")
@@ -49,16 +49,15 @@ def print_review(review: StudyReview) -> None:
 
 
 def _print_power(review: StudyReview, name: str, power: DesignPower) -> None:
-    from attribution.report.cells import Table
     from attribution.report.review_tables import fixes_table
-    from attribution.report.review_words import plain, rests_on
+    from attribution.report.review_words import plain, rests_on, unit_of
 
     if len(review.powers) > 1:
         say(f"\nAnalysis {name}:")
     _print_tiles(review, power)
-    fixes: Table | None = None if review.stage == "followup" else fixes_table(review.design, power)
+    fixes = fixes_table(review, power)
     if fixes is not None:
-        unit = fixes.columns[2][0].partition(", ")[2]
+        unit = unit_of(review.design, power)
         say(f"  {fixes.caption}:")
         for change, enough, seen, _, cost, words in fixes.rows:
             said = "enough" if enough.text == "yes" else "not enough"
@@ -74,9 +73,7 @@ def _print_tiles(review: StudyReview, power: DesignPower | None) -> None:
     say("")
     for tile in tiles(review, power):
         beneath = f" ({plain(tile.beneath)})" if tile.beneath else ""
-        say(
-            f"  {tile.title}{'' if tile.title.endswith('?') else ':'} {tile.headline.text}{beneath}. {plain(tile.note)}"
-        )
+        say(f"  {tile.lead} {tile.headline.text}{beneath}. {plain(tile.note)}".rstrip())
 
 
 def _print_table(findings: Iterable[Finding]) -> None:

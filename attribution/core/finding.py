@@ -29,6 +29,16 @@ class Finding:
     waived: str = ""
 
     @property
+    def rule(self) -> str:
+        """The rule's id alone: with several primary analyses `id` names the analysis in brackets after it."""
+        return self.id.partition("[")[0]
+
+    @property
+    def analysis(self) -> str:
+        """The analysis that `id` names in brackets; empty with one primary analysis, and for what holds for all."""
+        return self.id.partition("[")[2].removesuffix("]")
+
+    @property
     def gate_failed(self) -> bool:
         """Say whether the finding stops the claim: it fails and nobody has waived it."""
         return self.status == "fail" and not self.waived

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from attribution.checks.money import ILLUSTRATIVE
+from attribution.core.finding import Finding
 from attribution.design.prespecified import Amendment, Difference, Prespecified
+from attribution.report.format import stop
 from attribution.study.result import StudyResult
 
 _MOST_CHANGES = 3
@@ -12,17 +17,17 @@ _MOST_AMENDMENTS = 2
 def banner(result: StudyResult) -> tuple[str, ...]:
     """Return the lines of the banner, the gravest first; none where there is nothing to say."""
     lines = [f"Gate failed: {finding.message}." for finding in result.gates_failed]
-    lines += [f"Gate failed and waived: {one.message}; {_stop(one.waived)}" for one in result.findings if one.waived]
+    lines += [f"Gate failed and waived: {one.message}; {stop(one.waived)}" for one in result.findings if one.waived]
     lines += _departures(result.prespecified)
     lines += _amendments(result.prespecified)
-    if result.roi is not None and illustrative(result):
+    if result.roi is not None and illustrative(result.findings):
         lines.append("Money inputs are illustrative: no published source, no approver.")
     return tuple(dict.fromkeys(lines))
 
 
-def illustrative(result: StudyResult) -> bool:
+def illustrative(findings: Iterable[Finding]) -> bool:
     """Say whether a value or a cost is one that nobody vouches for."""
-    return any(one.id.startswith("illustrative_money") and one.status == "warn" for one in result.findings)
+    return any(one.rule == ILLUSTRATIVE.id and one.status == "warn" for one in findings)
 
 
 def standing(known: Prespecified) -> str:
@@ -41,7 +46,7 @@ def amendment_told(one: Amendment, most: int | None = None) -> str:
     """Return an amendment in a sentence or two: when, by whom, what was known, every field up to `most`, and why."""
     return (
         f"Amended on {one.time.date().isoformat()} by {one.name}, {_known(one)}: "
-        f"{changes_told(one.changes, most)}. Reason: {_stop(one.reason)}"
+        f"{changes_told(one.changes, most)}. Reason: {stop(one.reason)}"
     )
 
 
@@ -58,7 +63,7 @@ def _departures(known: Prespecified) -> list[str]:
     if known.state != "departed":
         return []
     told = changes_told(known.deviations, _MOST_CHANGES)
-    return [f"Changed since the design was frozen, and not declared: {told}."]
+    return [f"Changed since the design was frozen, and not declared: {stop(told)}"]
 
 
 def _amendments(known: Prespecified) -> list[str]:
@@ -78,7 +83,3 @@ def _known(one: Amendment) -> str:
     if one.later_rows:
         return "when data of the follow-up were there"
     return "before any data of the follow-up"
-
-
-def _stop(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."

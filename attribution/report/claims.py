@@ -230,7 +230,7 @@ def _worth(result: StudyResult) -> Tile:
     width = net.high - net.low
     shown = Number(f"ROI {signed_percent(ratio.estimate)}", "roi.roi.estimate")
     amount = money(net.estimate, found.currency, width=width)
-    caution = " Inputs are illustrative." if illustrative(result) else ""
+    caution = " Inputs are illustrative." if illustrative(result.findings) else ""
     if _money_gates(result):
         caution += " A gate about money failed: do not quote it."
     elif any(one.waived for one in _about_money(result)):
@@ -272,8 +272,7 @@ def _money_gates(result: StudyResult) -> tuple[Finding, ...]:
 
 def _about_money(result: StudyResult) -> tuple[Finding, ...]:
     rules = {rule.id for rule in (LEARNER, CATEGORY, ILLUSTRATIVE)}
-    # With several primary analyses a finding's id is followed by the analysis in brackets.
-    return tuple(finding for finding in result.findings if finding.id.partition("[")[0] in rules)
+    return tuple(finding for finding in result.findings if finding.rule in rules)
 
 
 def _threats(result: StudyResult, grade: str) -> tuple[str, ...]:

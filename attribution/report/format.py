@@ -95,6 +95,11 @@ def capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
+def stop(text: str) -> str:
+    """Return a text that ends a sentence."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def nth(place: int) -> str:
     """Return an ordinal: first, 2nd, 12th."""
     if place == 1:

@@ -199,8 +199,13 @@ def period_names(plan: Plan) -> tuple[str, ...]:
     return plan.labels[: plan.span] if known else tuple(str(place + 1) for place in range(plan.span))
 
 
+def in_order(plan: Plan) -> list[PlannedCohort]:
+    """Return the cohorts of a plan by their start, those who are not trained last."""
+    return sorted(plan.cohorts, key=lambda one: plan.span if one.start is None else one.start)
+
+
 def _rows(plan: Plan) -> list[list[PlannedCohort]]:
-    trained = sorted((one for one in plan.cohorts if one.start is not None), key=lambda one: one.start or 0)
+    trained = [one for one in in_order(plan) if one.start is not None]
     never = [one for one in plan.cohorts if one.start is None]
     size = math.ceil(len(trained) / _ROWS) if trained else 1
     rows = [trained[first : first + size] for first in range(0, len(trained), size)]

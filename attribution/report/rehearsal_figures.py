@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.errors import require_type
+from attribution.core.display import text
+from attribution.errors import MethodError, require_type
 from attribution.report import drawing
 from attribution.report.drawing import BACKGROUND, EDGE, INK, MUTED, TRAINING
 from attribution.report.format import percent
@@ -22,7 +23,8 @@ def rehearsal_effects(rehearsal: Rehearsal, *, ax: Axes | None = None, effect: f
     """Draw what the analysis estimated over the placebo launches: grey without an effect, blue with one injected.
 
     `effect` is one of the injected ones, as an improvement in KPI units, by default the first beside 0. Upright lines
-    are the truths. Estimates are signed as improvement. Raises `MethodError` for what is not a rehearsal.
+    are the truths. Estimates are signed as improvement. Raises `MethodError` for what is not a rehearsal, and for an
+    effect that was not injected.
 
     Examples
     --------
@@ -32,7 +34,10 @@ def rehearsal_effects(rehearsal: Rehearsal, *, ax: Axes | None = None, effect: f
     >>> axes = rehearsal_effects(found)
     """
     require_type(rehearsal, Rehearsal, name="rehearsal", remedy="pass what at.rehearse(…) returns")
-    wanted = effect if effect is not None else next((one for one in rehearsal.effects if one), None)
+    if effect is not None and effect not in rehearsal.effects:
+        known = ", ".join(f"{one:g}" for one in rehearsal.effects)
+        raise MethodError(f"no effect of {effect!r} was injected", where="effect", remedy=f"choose one of {known}")
+    wanted = effect or next((one for one in rehearsal.effects if one), None)
     drawn = [0.0] if wanted is None else [0.0, wanted]
     sign = 1.0 if rehearsal.direction == "higher" else -1.0
     values = [
@@ -58,7 +63,7 @@ def rehearsal_effects(rehearsal: Rehearsal, *, ax: Axes | None = None, effect: f
     ax.set_xlim(edges[0], edges[-1])
     top = ax.get_ylim()[1]
     side = 1 if wanted is None or wanted > 0 else -1
-    for truth, words, way in zip(drawn, ("no effect", f"{wanted or 0:.4g} injected"), (-side, side), strict=False):
+    for truth, words, way in zip(drawn, ("no effect", f"{text(wanted or 0.0)} injected"), (-side, side), strict=False):
         ax.axvline(truth, color=INK, linewidth=1, zorder=4)
         ax.annotate(
             words,
@@ -82,4 +87,4 @@ def _story(rehearsal: Rehearsal, effect: float | None) -> str:
     if effect is None:
         return said
     name = "success_claims" if not rehearsal.compared else "power"
-    return f"{said}; with {effect:.4g} {rehearsal.unit}, in {percent(rehearsal.measure(name, effect).value)}"
+    return f"{said}; with {text(effect)} {rehearsal.unit}, in {percent(rehearsal.measure(name, effect).value)}"

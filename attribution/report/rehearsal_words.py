@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from attribution.core.display import text
 from attribution.report.format import capital, level_text, number, percent, plural, signed, signed_percent, span
 from attribution.study.rehearsal import Rehearsal
 from attribution.study.rehearsal_summary import Measure
@@ -50,7 +51,7 @@ def rehearsal_lines(rehearsal: Rehearsal) -> Iterator[str]:
     if rehearsal.compared:
         yield from _benchmark(rehearsal)
     for problem, times in rehearsal.problems.items():
-        yield f"  {plural(times, 'run')} without an estimate: {problem}"
+        yield f"  {plural(times, 'placebo launch')} without an estimate: {problem}"
 
 
 def verdict(rehearsal: Rehearsal) -> str:
@@ -64,7 +65,7 @@ def _with_effect(rehearsal: Rehearsal, effect: float, source: str) -> Iterator[s
     found = {one.name: one for one in rehearsal.measures(effect)}
     if effect:
         way = "An improvement" if effect > 0 else "A deterioration"
-        yield f"{way} of {abs(effect):.4g} {rehearsal.unit} injected ({source})"
+        yield f"{way} of {text(abs(effect))} {rehearsal.unit} injected ({source})"
     else:
         yield "No effect injected"
     names = RATES if rehearsal.compared else RATES | ALONE

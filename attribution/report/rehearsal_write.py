@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution.errors import require_type
+from attribution.report.record import or_null
 from attribution.report.rehearsal_words import rehearsal_lines, verdict
 from attribution.study.files import write_whole
 from attribution.study.rehearsal import Rehearsal
@@ -62,8 +62,7 @@ def write_rehearsal(rehearsal: Rehearsal, folder: Path) -> Path:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table; a number that is not finite is null."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return [
+        {str(name): or_null(value) if isinstance(value, float) else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]

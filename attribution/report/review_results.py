@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from attribution.numerics.power import minimum_detectable
-from attribution.planning.mde import PlannedTest, mde_of
+from attribution.checks import power
 from attribution.planning.records import DesignPower, Fix, Mde, Plan
-from attribution.report.power_figures import period_names
+from attribution.report.power_figures import in_order, period_names
 from attribution.report.record import or_null, record_from
 from attribution.report.records import DeclaredRecord
 from attribution.report.results import prespecified_record
@@ -45,7 +44,7 @@ def review_results(review: StudyReview, decision: GoNoGo) -> ReviewRecord:
         stage=review.stage,
         as_of=None if review.as_of is None else review.as_of.isoformat(),
         decision=DecisionRecord(verdict=decision.verdict, sentence=decision.sentence, reasons=decision.reasons),
-        powers={name: _power(review, power) for name, power in review.powers.items()},
+        powers={name: _power(review, found) for name, found in review.powers.items()},
         findings=review.findings,
         prespecified=prespecified_record(review.prespecified),
         limits=design.limits.text,
@@ -81,14 +80,7 @@ def chance(mde: Mde, effect: float | None) -> float:
 
 def measured(review: StudyReview, found: DesignPower) -> Mde | None:
     """Return what the analysis can see by the standard error of its estimate; None where there is none yet."""
-    estimate = None if review.result is None else review.result.estimates.get(found.analysis)
-    if estimate is None or "effect" not in estimate.terms:
-        return None
-    test, level, power = estimate.contrast({"effect": 1.0}), found.best.level, found.best.power
-    if not test.std_error > 0:
-        return None
-    smallest = minimum_detectable(test.std_error, test.df, level, power)
-    return mde_of(smallest, PlannedTest(test.std_error, test.df, (), ()), level, power, ())
+    return None if review.result is None else power.measured(found, review.result.estimates.get(found.analysis))
 
 
 def judged(review: StudyReview, found: DesignPower) -> tuple[Judged, Mde]:
@@ -160,7 +152,6 @@ def _mde(mde: Mde, found: DesignPower) -> MdeRecord:
 
 def _plan(plan: Plan) -> PlanRecord:
     periods = period_names(plan)
-    ordered = sorted(plan.cohorts, key=lambda one: plan.span if one.start is None else one.start)
     return PlanRecord(
         method=plan.method,
         source=plan.source,
@@ -176,7 +167,7 @@ def _plan(plan: Plan) -> PlanRecord:
                 clusters=one.clusters,
                 units=one.units,
             )
-            for one in ordered
+            for one in in_order(plan)
         ),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from attribution.core.finding import Finding
 from attribution.planning.records import DesignPower
 from attribution.report import power_figures
-from attribution.report.cells import Cell, Table
+from attribution.report.cells import Cell
 from attribution.report.format import capital
 from attribution.report.page import STATUSES, template
 from attribution.report.pictures import Picture, drawn_twice
@@ -56,7 +56,7 @@ def render_review(review: StudyReview) -> str:
         mark=review.design.study.id,
         curve=None if first is None else _curve(review, first),
         plan=None if first is None else _calendar(review, first),
-        fixes=None if first is None else _fixes(review, first),
+        fixes=None if first is None else fixes_table(review, first),
         powers=powers_table(review),
         **_said(review, first),
     )
@@ -72,7 +72,7 @@ def review_markdown(review: StudyReview) -> str:
     first = _first(review)
     grids = [powers_table(review)]
     if first is not None:
-        grids += [_fixes(review, first), starts_table(review.design, first) if first.plan.cohorts else None]
+        grids += [fixes_table(review, first), starts_table(review.design, first) if first.plan.cohorts else None]
     made = f"<!-- {MARKDOWN_MARK}{review.design.study.id} -->\n"
     return made + template("review.md.j2").render(
         md=md, plain=plain, grids=[one for one in grids if one is not None], **_said(review, first)
@@ -83,11 +83,6 @@ def _first(review: StudyReview) -> DesignPower | None:
     """Return the headline's power: that of the first primary analysis of which it is known, or else of the first."""
     powers = list(review.powers.values())
     return next((one for one in powers if math.isfinite(judged(review, one)[1].mde)), powers[0] if powers else None)
-
-
-def _fixes(review: StudyReview, found: DesignPower) -> Table | None:
-    """Return what would mend the plan; None once there is a follow-up, when it is past mending."""
-    return None if review.stage == "followup" else fixes_table(review.design, found)
 
 
 def _said(review: StudyReview, first: DesignPower | None) -> dict[str, object]:
@@ -116,7 +111,7 @@ def _curve(review: StudyReview, found: DesignPower) -> Picture | None:
     found = replace(found, analytic=judged(review, found)[1], simulated=None)
     if not math.isfinite(found.best.mde):
         return None
-    label, unit = kpi_of(review.design, found.kpi).label, unit_of(review.design, found)
+    label, unit = kpi_of(review.design, found).label, unit_of(review.design, found)
     return drawn_twice(
         "power",
         lambda ax: power_figures.power_curve(found, ax=ax, label=label, unit=unit),

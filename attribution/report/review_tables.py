@@ -10,15 +10,18 @@ from attribution.design.schema import StudyDesign
 from attribution.planning.records import DesignPower
 from attribution.report.cells import Cell, Columns, Table, decimals_of, fixed, headings, integer, numeric
 from attribution.report.format import NOT_ESTIMABLE, money, number, percent, plural
-from attribution.report.power_figures import period_names, start_name
+from attribution.report.power_figures import in_order, period_names, start_name
 from attribution.report.review_results import chance, judged, relative
 from attribution.report.review_words import kpi_of, unit_of
 from attribution.study.review import StudyReview
 
 
-def fixes_table(design: StudyDesign, found: DesignPower) -> Table | None:
-    """Return the changes that would let the study see more, the cheapest first; None where there are none."""
-    if not found.fixes:
+def fixes_table(review: StudyReview, found: DesignPower) -> Table | None:
+    """Return the changes that would let the study see more, the cheapest first; None where there are none.
+
+    Nor is there one once there is a follow-up, when the plan is past mending.
+    """
+    if review.stage == "followup" or not found.fixes:
         return None
     decimals, rows = decimals_of([fix.mde.mde for fix in found.fixes]), []
     for place, fix in enumerate(found.fixes):
@@ -37,7 +40,7 @@ def fixes_table(design: StudyDesign, found: DesignPower) -> Table | None:
     columns: Columns = (
         ("change", "words"),
         ("enough?", "words"),
-        (f"then seen, {unit_of(design, found)}", "number"),
+        (f"then seen, {unit_of(review.design, found)}", "number"),
         ("chance to see what it must", "number"),
         ("costs", "number"),
         ("of which", "words"),
@@ -58,7 +61,7 @@ def powers_table(review: StudyReview) -> Table | None:
         pays = found.break_even
         rows.append(
             (
-                Cell(f"{kpi_of(design, found.kpi).label} ({name}), {unit_of(design, found)}", kind="head"),
+                Cell(f"{kpi_of(design, found).label} ({name}), {unit_of(design, found)}", kind="head"),
                 must,
                 numeric(number(best.mde), f"{base}.{key}.mde"),
                 numeric(percent(relative(found, best.mde)), f"{base}.{key}.percent"),
@@ -84,14 +87,13 @@ def starts_table(design: StudyDesign, found: DesignPower) -> Table:
     """Return who starts when."""
     plan, base = found.plan, f"powers.{found.analysis}.plan.starts"
     names = period_names(plan)
-    ordered = sorted(plan.cohorts, key=lambda one: plan.span if one.start is None else one.start)
     rows = tuple(
         (
             Cell("not trained by the end" if one.start is None else start_name(names, one.start), kind="head"),
             numeric(integer(one.clusters), f"{base}.{place}.clusters"),
             numeric(integer(round(one.units)) if math.isfinite(one.units) else NOT_ESTIMABLE, f"{base}.{place}.units"),
         )
-        for place, one in enumerate(ordered)
+        for place, one in enumerate(in_order(plan))
     )
     cluster = plural(2, design.assignment.level).removeprefix("2 ")
     heads = (f"start ({design.timing.period})", cluster, "units")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from attribution.core.finding import Finding
 from attribution.design.schema import Kpi, StudyDesign
 from attribution.planning.records import DesignPower
-from attribution.report.banner import amendment_told, changes_told
-from attribution.report.cells import Cell
+from attribution.report.banner import amendment_told, changes_told, illustrative
+from attribution.report.cells import Cell, integer
 from attribution.report.compared import Sentence
-from attribution.report.format import capital, level_text, money, number, percent, plural
+from attribution.report.format import capital, level_text, money, number, percent, plural, stop
 from attribution.report.grades import MECHANISMS
 from attribution.report.page import STATUSES
 from attribution.report.review_results import chance, judged, measured, relative
@@ -35,6 +35,11 @@ class SheetTile:
     note: Sentence
     known: bool = True
 
+    @property
+    def lead(self) -> str:
+        """The title as it begins a line: a question stands for itself."""
+        return self.title if self.title.endswith("?") else f"{self.title}:"
+
 
 def stage_line(review: StudyReview) -> str:
     """Return in one line what was reviewed, as of when, and how it is decided who is trained."""
@@ -43,19 +48,18 @@ def stage_line(review: StudyReview) -> str:
     if review.as_of is not None:
         said.append(f"as of {review.as_of.isoformat()}")
     said.append(f"assigned {MECHANISMS[design.assignment.mechanism]}")
-    primary = [one for one in design.analysis if one.role == "primary"]
-    said.append(listed([f"{one.method.replace('_', ' ')} of {kpi_of(design, one.kpi).label}" for one in primary]))
+    said.append(listed([f"{one.method.replace('_', ' ')} of {design.kpi_of(one).label}" for one in design.primary]))
     return " · ".join(said)
 
 
-def kpi_of(design: StudyDesign, name: str) -> Kpi:
-    """Return the KPI with an id."""
-    return next(kpi for kpi in design.kpi if kpi.id == name)
+def kpi_of(design: StudyDesign, found: DesignPower) -> Kpi:
+    """Return the KPI of what an analysis could see."""
+    return design.kpi_of(design.analysis_of(found.analysis))
 
 
 def unit_of(design: StudyDesign, found: DesignPower) -> str:
     """Return the unit of an effect of the KPI in words."""
-    return step_unit(kpi_of(design, found.kpi))
+    return step_unit(kpi_of(design, found))
 
 
 def nouns(design: StudyDesign) -> tuple[str, str]:
@@ -67,8 +71,8 @@ def nouns(design: StudyDesign) -> tuple[str, str]:
 
 def tiles(review: StudyReview, found: DesignPower | None) -> tuple[SheetTile, ...]:
     """Return what the study must see, what it can see, and whether that pays."""
-    primary = next(one for one in review.design.analysis if one.role == "primary")
-    kpi = kpi_of(review.design, primary.kpi if found is None else found.kpi)
+    design = review.design
+    kpi = design.kpi_of(design.primary[0]) if found is None else kpi_of(design, found)
     return _must_see(kpi, found), _can_see(review, kpi, found), _pays(review, kpi, found)
 
 
@@ -93,11 +97,10 @@ def _must_see(kpi: Kpi, found: DesignPower | None) -> SheetTile:
 
 
 def _beneath(kpi: Kpi, share: float, source: str) -> Sentence:
-    direction = "higher" if kpi.direction == "higher" else "lower"
     if not math.isfinite(share):
-        return (direction,)
+        return (kpi.direction,)
     of_what = "" if kpi.scale == "log" else " of the level before"
-    return (f"{direction}: ", Cell(percent(share), source), of_what)
+    return (f"{kpi.direction}: ", Cell(percent(share), source), of_what)
 
 
 def _can_see(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile:
@@ -105,7 +108,7 @@ def _can_see(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetT
     name, best = ("analytic", None) if found is None else judged(review, found)
     if found is None or best is None or not math.isfinite(best.mde):
         why = _why_unknown(review) if best is None else best.reason
-        return SheetTile(title, Cell("Not known"), (), (_stop(capital(why)),), known=False)
+        return SheetTile(title, Cell("Not known"), (), (stop(capital(why)),), known=False)
     base = f"powers.{found.analysis}"
     headline = Cell(f"{number(best.mde)} {unit}", f"{base}.{name}.mde")
     beneath = _beneath(kpi, relative(found, best.mde), f"{base}.{name}.percent")
@@ -127,7 +130,7 @@ def _can_see(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetT
 
 
 def _why_unknown(review: StudyReview) -> str:
-    said = next((one for one in review.findings if one.id.partition("[")[0] == "power"), None)
+    said = next((one for one in review.findings if one.rule == "power"), None)
     return "nothing says how much the KPI varies or who is to be trained" if said is None else said.message
 
 
@@ -150,21 +153,16 @@ def _pays(review: StudyReview, kpi: Kpi, found: DesignPower | None) -> SheetTile
     beneath = ("pays for the costs", *_costs(found, base))
     note: Sentence = ()
     if found.expected is not None:
-        more = abs(found.expected) > found.break_even
-        said = "more than that: it would pay" if more else "no more than that: it would not pay even if it works"
+        enough = abs(found.expected) >= found.break_even
+        said = "enough: it would pay" if enough else "too little: it would not pay even if it works"
         note = ("Expected are ", Cell(number(abs(found.expected)), f"{base}.expected"), f" {unit}, {said}.")
     power = chance(judged(review, found)[1], found.break_even)
     if math.isfinite(power):
         seen = Cell(percent(power), f"{base}.power_at_break_even")
         note = (*note, " " * bool(note), "An effect that just pays would be seen with ", seen, " probability.")
-    if _illustrative(review):
+    if illustrative(review.findings):
         note = (*note, " " * bool(note), "The money is illustrative: nobody vouches for it.")
     return SheetTile(title, headline, beneath, note)
-
-
-def _illustrative(review: StudyReview) -> bool:
-    design = review.design
-    return any(one.illustrative for one in design.valuation) or any(one.illustrative for one in design.cost)
 
 
 def _costs(found: DesignPower, base: str) -> Sentence:
@@ -176,17 +174,14 @@ def _costs(found: DesignPower, base: str) -> Sentence:
 def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
     """Return what the smallest effect rests on: who is planned, how the KPI varies, and what had to be assumed."""
     plan, noise, best = found.plan, found.noise, found.best
-    base, (cluster, _) = f"powers.{found.analysis}", nouns(review.design)
+    base, (cluster, _), period = f"powers.{found.analysis}", nouns(review.design), review.design.timing.period
     who: Sentence = (
         "Planned: ",
         Cell(plural(plan.trained_clusters, cluster), f"{base}.plan.trained_clusters"),
         " trained by the end and ",
-        Cell(f"{plan.control_clusters:,}".replace(",", "\u202f"), f"{base}.plan.control_clusters"),
-        f" not{f' (from {plan.source})' if plan.source else ''}, over ",
-        plural(len(plan.baseline), f"{review.design.timing.period} of baseline")
-        if len(plan.baseline) == 1
-        else f"{len(plan.baseline)} {review.design.timing.period}s of baseline",
-        f" and {plural(len(plan.followup), review.design.timing.period)} of follow-up.",
+        Cell(integer(plan.control_clusters), f"{base}.plan.control_clusters"),
+        f" not{f' (from {plan.source})' if plan.source else ''}, over "
+        f"{plural(len(plan.baseline), period)} of baseline and {plural(len(plan.followup), period)} of follow-up.",
     )
     lines: list[Sentence] = [who]
     if math.isfinite(noise.sd):
@@ -194,11 +189,11 @@ def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
         # Where each cluster is one unit, all that varies lies between clusters: nothing to say.
         if math.isfinite(noise.icc) and any(one.units > one.clusters for one in plan.cohorts):
             varies = (*varies, "; share between clusters ", Cell(percent(noise.icc), f"{base}.noise.icc"))
-        lines.append((*varies, f". Source: {_stop(noise.source)}"))
+        lines.append((*varies, f". Source: {stop(noise.source)}"))
     if best.how == "simulated":
         simulated: Sentence = (
             "Simulated ",
-            Cell(f"{best.replications:,}".replace(",", "\u202f"), f"{base}.simulated.replications"),
+            Cell(integer(best.replications), f"{base}.simulated.replications"),
             " times with the very test of the design",
         )
         if math.isfinite(best.size):
@@ -222,10 +217,10 @@ def rests_on(review: StudyReview, found: DesignPower) -> tuple[Sentence, ...]:
                 ".",
             )
         )
-    lines += [(f"Assumed: {_stop(one)}",) for one in noise.assumed]
+    lines += [(f"Assumed: {stop(one)}",) for one in noise.assumed]
     # What the plan's formula leaves out is no matter where the estimate's own standard error is known.
     caveats = best.caveats if since is None else ()
-    lines += [(_stop(capital(one)),) for one in (*caveats, *found.notes)]
+    lines += [(stop(capital(one)),) for one in (*caveats, *found.notes)]
     return tuple(lines)
 
 
@@ -234,13 +229,13 @@ def frozen(review: StudyReview) -> tuple[str, ...]:
     known = review.prespecified
     if known.state == "not_frozen" and review.stage != "followup":
         return ("Not frozen yet. Freeze it once it is reviewed: attribution freeze.",)
-    lines = [_stop(capital(known.sentence))]
+    lines = [stop(capital(known.sentence))]
     if known.reviewers and known.time is not None:
         lines.append(f"Reviewed by {listed(list(known.reviewers))}, frozen {known.time.date().isoformat()}.")
     if known.late:
-        lines.append(_stop(capital(known.late)))
+        lines.append(stop(capital(known.late)))
     if known.deviations:
-        lines.append(f"Changed since, and not declared: {_stop(changes_told(known.deviations))}")
+        lines.append(f"Changed since, and not declared: {stop(changes_told(known.deviations))}")
     return (*lines, *(amendment_told(one) for one in known.amendments))
 
 
@@ -268,7 +263,3 @@ def sources(findings: tuple[Finding, ...]) -> dict[str, int]:
 def plain(sentence: Sentence) -> str:
     """Return a sentence as text alone."""
     return "".join(part if isinstance(part, str) else part.text for part in sentence)
-
-
-def _stop(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -30,7 +30,7 @@ def go_no_go(review: StudyReview) -> GoNoGo:
     fails, or before the launch nobody can say what the study could see. A gate that is waived does not fail.
     """
     failed = review.gates_failed
-    unknown = () if review.stage == "followup" else tuple(one for one in review if _is(one, "power", "warn", review))
+    unknown = () if review.stage == "followup" else tuple(one for one in review if _is_unknown(one, review))
     reasons = tuple(one.message for one in sorted(failed, key=_weight)) + tuple(one.message for one in unknown)
     waived = tuple(one for one in review if one.waived)
     if not reasons and waived:
@@ -41,44 +41,40 @@ def go_no_go(review: StudyReview) -> GoNoGo:
         return GoNoGo("go", "Go: no gate fails.")
     if review.stage == "followup":
         return GoNoGo("change", f"Change: {_gates(len(failed))}, so that the claim does not stand.", reasons)
-    for one in failed:
-        if _rule(one) == "pays":
-            return GoNoGo("no", "No: it cannot pay even if it works.", reasons)
+    if any(one.rule == "pays" for one in failed):
+        return GoNoGo("no", "No: it cannot pay even if it works.", reasons)
     mended = []
     for one in failed:
-        if _rule(one) == "power":
+        if one.rule == "power":
             found = _power_of(one, review)
             enough = [] if found is None else [fix for fix in found.fixes if fix.enough]
             if found is None or not enough:
                 return GoNoGo("no", "No: it cannot see what it must, and no change that was tried is enough.", reasons)
             mended.append(fix_words(enough[0], found))
     if mended:
-        return GoNoGo("change", f"Change the design first: {'; and '.join(mended)} would be enough.", reasons)
+        others = len(failed) - len(mended)
+        rest = f" to see what it must; {_gates(others, 'more fails', 'more fail')}" if others else ""
+        return GoNoGo("change", f"Change the design first: {'; and '.join(mended)} would be enough{rest}.", reasons)
     if not failed:
         return GoNoGo("change", "Change the design first: nobody can say yet what it could see.", reasons)
     return GoNoGo("change", f"Change the design first: {_gates(len(failed))}.", reasons)
 
 
-def _rule(finding: Finding) -> str:
-    return finding.id.partition("[")[0]
-
-
-def _is(finding: Finding, rule: str, status: str, review: StudyReview) -> bool:
-    """Say whether a finding is of a rule and status, of an analysis whose power is not known."""
+def _is_unknown(finding: Finding, review: StudyReview) -> bool:
+    """Say whether a finding warns that nobody can say what an analysis could see."""
     found = _power_of(finding, review)
-    return (_rule(finding), finding.status) == (rule, status) and (found is None or not isfinite(found.best.mde))
+    return finding.rule == "power" and finding.status == "warn" and (found is None or not isfinite(found.best.mde))
 
 
 def _weight(finding: Finding) -> int:
     order = ("pays", "power", "effect_declared")
-    return order.index(_rule(finding)) if _rule(finding) in order else len(order)
+    return order.index(finding.rule) if finding.rule in order else len(order)
 
 
 def _power_of(finding: Finding, review: StudyReview) -> DesignPower | None:
     """Return the power of the analysis that a finding is of: the one in its id, or the only one."""
-    _, _, named = finding.id.partition("[")
-    if named:
-        return review.powers.get(named.removesuffix("]"))
+    if finding.analysis:
+        return review.powers.get(finding.analysis)
     return next(iter(review.powers.values()), None)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attribution.core.panel import Direction, Scale
+from attribution.errors import MethodError
 from attribution.study.rehearsal_rows import Rehearsed
 from attribution.study.rehearsal_summary import Measure, by_launch, columns_of, measures, money_measures
 
@@ -66,12 +68,10 @@ class Rehearsal:
 
     @property
     def problems(self) -> dict[str, int]:
-        """Why rehearsals have no estimate, with how many."""
-        found: dict[str, int] = {}
-        for row in self.rows:
-            if row.problem:
-                found[row.problem] = found.get(row.problem, 0) + 1
-        return found
+        """Why rehearsals have no estimate, with how many of them, whatever was injected."""
+        # One row for each injected effect: a launch that fails with all of them fails once.
+        failed = {(row.problem, row.number): None for row in self.rows if row.problem}
+        return dict(Counter(problem for problem, _ in failed))
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per rehearsal and injected effect, in KPI units, not signed as improvement."""
@@ -82,22 +82,24 @@ class Rehearsal:
 
     def measures(self, effect: float) -> list[Measure]:
         """Return every measure of one injected effect, given as an improvement."""
-        sign = 1.0 if self.direction == "higher" else -1.0
-        background = {
-            launch: float(np.mean(changes))
-            for launch in self.launches
-            if (changes := [row.change for row in self.rows if self._untouched(row, launch)])
-        }
-        found = measures(columns_of(self.rows, sign * effect + 0.0, self.direction, background))
-        mine = [row for row in self.rows if row.injected == sign * effect]
-        return [*found, *money_measures(mine)]
-
-    def _untouched(self, row: Rehearsed, launch: str) -> bool:
-        return row.injected == 0 and row.launch == launch and not math.isnan(row.change)
+        mine = [row for row in self.rows if row.injected == self._signed(effect)]
+        changes: dict[str, list[float]] = {}
+        for row in self.rows:
+            if row.injected == 0 and not math.isnan(row.change):
+                changes.setdefault(row.launch, []).append(row.change)
+        background = {launch: float(np.mean(each)) for launch, each in changes.items()}
+        return [*measures(columns_of(mine, self._signed(effect), self.direction, background)), *money_measures(mine)]
 
     def measure(self, name: str, effect: float = 0.0) -> Measure:
-        """Return one measure by its name; raises `StopIteration` for one that the injected effect does not have."""
-        return next(one for one in self.measures(effect) if one.name == name)
+        """Return one measure by its name; raises `MethodError` for one that the injected effect does not have."""
+        found = {one.name: one for one in self.measures(effect)}
+        if name not in found:
+            raise MethodError(f"there is no {name!r}", where="measure", remedy=f"choose one of {', '.join(found)}")
+        return found[name]
+
+    def _signed(self, effect: float) -> float:
+        """Return an improvement as it was injected."""
+        return (effect if self.direction == "higher" else -effect) + 0.0
 
     def summary(self) -> pd.DataFrame:
         """Return one row per injected effect and measure: `injected, measure, value, mc_error, n, words`.
@@ -127,9 +129,9 @@ class Rehearsal:
         """Return how often each gate failed, by injected effect: `injected, gate, failed, n`."""
         import pandas as pd
 
-        sign, rows = (1.0 if self.direction == "higher" else -1.0), []
+        rows = []
         for effect in self.effects:
-            mine = [row for row in self.rows if row.injected == sign * effect and not row.problem]
+            mine = [row for row in self.rows if row.injected == self._signed(effect) and not row.problem]
             for gate in dict.fromkeys(gate for row in mine for gate in row.gates):
                 rows.append((effect, gate, sum(gate in row.gates for row in mine), len(mine)))
         return pd.DataFrame(rows, columns=["injected", "gate", "failed", "n"])

@@ -54,7 +54,8 @@ def keeping(path: Path | None, header: Mapping[str, Any]) -> Iterator[Keep]:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole = len("\n".join([*_whole_lines(path), ""]).encode()) if path.exists() else 0
+        # Beyond its last whole line, what was cut off is written over.
+        whole = path.read_bytes().rfind(b"\n") + 1 if path.exists() else 0
         with path.open("r+b" if path.exists() else "wb") as file:
             file.truncate(whole)
             file.seek(whole)

@@ -51,13 +51,12 @@ class Columns:
     failed: int
 
 
-def columns_of(rows: Sequence[Rehearsed], effect: float, direction: Direction, background: dict[str, float]) -> Columns:
-    """Return the rows with one injected effect (in KPI units) as arrays.
+def columns_of(mine: Sequence[Rehearsed], effect: float, direction: Direction, background: dict[str, float]) -> Columns:
+    """Return the rows of one injected effect (in KPI units) as arrays.
 
     `background` is, by launch, the mean change of those who were drawn there when nothing was injected: the true share
     of a launch is δ / (δ + background).
     """
-    mine = [row for row in rows if row.injected == effect]
     good = [row for row in mine if not row.problem]
     sign = 1.0 if direction == "higher" else -1.0
 

@@ -73,3 +73,8 @@ def test_it_draws_on_the_axes_given() -> None:
 def test_what_is_no_rehearsal_is_refused() -> None:
     with pytest.raises(MethodError, match=r"at\.rehearse"):
         rehearsal_effects(3)
+
+
+def test_an_effect_that_was_not_injected_is_refused() -> None:
+    with pytest.raises(MethodError, match=r"no effect of 0\.7 was injected"):
+        rehearsal_effects(made(), effect=0.7)

@@ -79,7 +79,7 @@ SAYS = (
     "What it can see 0.510 orders higher: 2.5% of the level before; worth $21.5K",
     "Seen with 80% probability at the 95% level.",
     "Does it pay? 0.370 orders pays for the costs of $5.20K",
-    "Expected are 0.600 orders, more than that: it would pay.",
+    "Expected are 0.600 orders, enough: it would pay.",
     "What would let it see more",
     "24 more people untrained yes 0.43",
     "2 more months of follow-up no 0.62",
@@ -201,7 +201,7 @@ def test_page_and_file_agree_in_waves_by_simulation_and_on_the_log_scale(make_st
     assert agree(review) >= 25
     words = page_of(review).text
     assert "The expected effect (the pilot of 2025). Worthwhile from 0.200 log points on." in words
-    assert "no more than that: it would not pay even if it works" in words
+    assert "too little: it would not pay even if it works" in words
     assert "times with the very test of the design" in words
     assert "Few clusters." in words
     # A fall of 0.25 log points is one of 1 − exp(−0.25) = 22%.

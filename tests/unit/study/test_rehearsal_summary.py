@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from attribution.errors import MethodError
 from attribution.study.rehearsal import Rehearsal
 from attribution.study.rehearsal_rows import Rehearsed, line_of, rows_of
 from attribution.study.rehearsal_summary import by_launch, rate
@@ -86,6 +87,19 @@ def test_rows_without_an_estimate_are_counted_and_enter_nothing_else() -> None:
     assert value["failed"].value == 1
     assert (value["false_claims"].value, value["false_claims"].n) == (1.0, 1)
     assert rehearsal(rows, (0.0,)).problems == {"nobody": 1}
+
+
+def test_a_launch_that_fails_with_every_effect_fails_once() -> None:
+    lost = [Rehearsed(1, "2025-01", effect, problem="nobody") for effect in (0.0, 2.0)]
+    found = rehearsal([row(0, 0.0, 2.0), row(0, 2.0, 4.0), *lost], (0.0, 2.0))
+    assert found.problems == {"nobody": 1}
+    assert [found.measure("failed", effect).value for effect in (0.0, 2.0)] == [1, 1]
+
+
+def test_a_measure_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(MethodError, match="there is no 'type_m'") as caught:
+        rehearsal([row(0, 0.0, 2.0)], (0.0,)).measure("type_m")
+    assert "false_claims" in caught.value.remedy
 
 
 def test_a_claim_needs_the_verdict_and_every_gate() -> None:
