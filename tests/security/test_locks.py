@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import html
 import json
 from collections.abc import Callable
@@ -20,8 +19,9 @@ from attribution.report.claims import compile_claim
 from attribution.report.html import render
 from attribution.study.amend import amend
 from attribution.study.freeze import freeze
-from attribution.study.lock import MAX_BYTES, digest_of, lock_path, read_lock
+from attribution.study.lock import MAX_BYTES, lock_path, read_lock
 from attribution.study.prespecified import prespecified
+from tests.locks import resigned
 from tests.security.test_inputs import SCRIPT, TEMPLATE, _harmless
 
 Make = Callable[..., Path]
@@ -32,17 +32,6 @@ HOSTILE = f'{SCRIPT}{TEMPLATE}" onmouseover="alert(1)'
 @pytest.fixture
 def lock(make_study: Make) -> Path:
     return freeze(at.load_design(make_study(None)), reviewers=["Finance"], time=WHEN)
-
-
-def signed(document: dict[str, Any]) -> str:
-    """Return a lock with the digests that belong to it: who writes one can compute them."""
-    before = None
-    for entry in (document["frozen"], *document["amendments"]):
-        if before is not None:
-            entry["before"] = before
-        entry["design_digest"] = hashlib.sha256(entry["design_text"].encode()).hexdigest()
-        entry["digest"] = before = digest_of(entry)
-    return json.dumps(document)
 
 
 JUNK: dict[str, bytes] = {
@@ -103,7 +92,7 @@ def test_a_folder_in_its_place_is_said(lock: Path) -> None:
 def test_signed_entries_that_hold_what_none_can_are_refused(name: str, value: Any, lock: Path) -> None:
     document = json.loads(lock.read_text(encoding="utf-8"))
     document["frozen"][name] = value
-    lock.write_text(signed(document), encoding="utf-8")
+    lock.write_text(json.dumps(resigned(document)), encoding="utf-8")
     with pytest.raises(DesignError, match="not a lock that this version reads") as caught:
         read_lock(lock)
     assert caught.value.problems[0].key.startswith("frozen")
@@ -121,7 +110,7 @@ def test_what_a_signed_amendment_says_cannot_change_a_terminal(name: str, lock: 
     )
     document = json.loads(lock.read_text(encoding="utf-8"))
     document["amendments"][0]["changes"][0][name] = "\x1b[2J"
-    lock.write_text(signed(document), encoding="utf-8")
+    lock.write_text(json.dumps(resigned(document)), encoding="utf-8")
     with pytest.raises(DesignError, match="not a lock that this version reads"):
         read_lock(lock)
 
@@ -130,7 +119,7 @@ def test_a_hostile_design_in_a_signed_lock_is_read_with_the_limits_of_any_design
     for text in ("x = " + "[" * 5_000, "a." * 50_000 + "b = 1", "[[kpi]]\n" * 20_000, "x = " + "9" * 10_000):
         document = json.loads(lock.read_text(encoding="utf-8"))
         document["frozen"]["design_text"] = text
-        lock.write_text(signed(document), encoding="utf-8")
+        lock.write_text(json.dumps(resigned(document)), encoding="utf-8")
         began = perf_counter()
         assert prespecified(at.load_design(lock.with_name("design.toml")), None).state == "broken"
         assert perf_counter() - began < 5
@@ -161,7 +150,7 @@ def test_texts_of_a_lock_and_of_a_waiver_are_text_on_the_page(
 def test_nothing_in_a_lock_names_a_file(lock: Path, make_study: Make) -> None:
     document = json.loads(lock.read_text(encoding="utf-8"))
     document["frozen"]["design_text"] = document["frozen"]["design_text"].replace("data.csv", "/etc/passwd.csv")
-    lock.write_text(signed(document), encoding="utf-8")
+    lock.write_text(json.dumps(resigned(document)), encoding="utf-8")
     known = prespecified(at.load_design(lock.with_name("design.toml")), None)
     assert [one.field for one in known.deviations] == ["data.path"]
     assert lock_path(at.load_design(make_study(None))) == lock

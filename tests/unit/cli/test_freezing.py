@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from attribution.cli import main as cli
+from tests.unit.cli.ran import Ran
 
 Make = Callable[..., Path]
 WHEN = ("--time", "2026-01-20T09:30:00+01:00")
@@ -21,30 +19,6 @@ LATER = ("--time", "2026-01-25T09:30:00+01:00")
 WHO = ("--reviewer", "Head of sales", "--reviewer", "Finance")
 CHANGED = {"analysis.0.controls": "never", "kpi.0.owner": "Head of sales"}
 WHY = ("--reason", "advice of the reviewer", "--name", "Analyst")
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: object
-    out: str
-    err: str
-
-
-@pytest.fixture
-def attribution(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ran]:
-    """Return the command, run in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["attribution", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        shown = capsys.readouterr()
-        return Ran(caught.value.code, shown.out, shown.err)
-
-    return command
 
 
 @pytest.fixture

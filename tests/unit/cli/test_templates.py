@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from attribution.cli import main as cli
 from attribution.design.load import load_design
 from attribution.design.templates import template_path, templates
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: object
-    out: str
-    err: str
+from tests.unit.cli.ran import Ran
 
 
 @pytest.fixture
-def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def new(attribution: Callable[..., Ran]) -> Callable[..., Ran]:
     """Return the command, run in an empty current folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["attribution", "new", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        shown = capsys.readouterr()
-        return Ran(caught.value.code, shown.out, shown.err)
-
-    return command
+    return partial(attribution, "new")
 
 
 def test_without_a_name_all_are_listed_a_line_each(new: Callable[..., Ran], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from attribution.study.freeze import freeze
 from attribution.study.lock import digest_of, lock_path, read_lock
 from attribution.study.prespecified import prespecified
 from attribution.study.sources import read
+from tests.locks import resigned
 
 Make = Callable[..., Path]
 WHEN = datetime.datetime(2026, 1, 20, 9, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
@@ -44,17 +45,6 @@ def frozen(make_study: Make, history: pd.DataFrame) -> Path:
 
 def whole(path: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
-
-
-def resigned(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a lock whose digests were all computed anew, as somebody who knows how might."""
-    before = None
-    for entry in (document["frozen"], *document["amendments"]):
-        if before is not None:
-            entry["before"] = before
-        entry["design_digest"] = hashlib.sha256(entry["design_text"].encode()).hexdigest()
-        entry["digest"] = before = digest_of(entry)
     return document
 
 
