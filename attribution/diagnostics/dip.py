@@ -20,6 +20,7 @@ MOST_PERIODS = 12
 """Periods before an adoption that are looked at, at most: older ones say little of what led to the training."""
 
 FEWEST_PERIODS = 3
+"""Periods before an adoption with fewer of which a cohort is left out."""
 
 
 @dataclass(frozen=True, slots=True)

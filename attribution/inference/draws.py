@@ -15,6 +15,7 @@ from attribution.core.interval import Draws
 from attribution.core.terms import parse
 from attribution.errors import MethodError, require_counts
 from attribution.numerics.multipliers import Multiplier, exponential_weights, multiplier_sums
+from attribution.numerics.power import root_of
 from attribution.numerics.resample import blocks, multinomial_weights
 
 Floats = NDArray[np.float64]
@@ -188,7 +189,5 @@ def _copula(estimate: Estimate, terms: tuple[str, ...], draws: int, seed: int) -
     pick = [estimate.terms.index(term) for term in terms]
     covariance = total[np.ix_(pick, pick)]
     spread = np.sqrt(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
     normal = stream(seed, COPULA).standard_normal((draws, len(terms)))
-    return np.asarray(normal @ root.T)
+    return np.asarray(normal @ root_of(covariance / np.outer(spread, spread)).T)

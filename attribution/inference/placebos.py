@@ -15,6 +15,7 @@ from attribution.core.estimate import Estimate
 from attribution.core.panel import NEVER, Observations, Panel
 from attribution.diagnostics.kpi_table import outcome_table, path_of, row_means
 from attribution.errors import MethodError
+from attribution.numerics.power import root_of
 from attribution.numerics.variance import welch_df
 from attribution.registry import ESTIMATORS, load
 
@@ -121,9 +122,7 @@ def _chance(influence: Floats, smallest: float, seed: int) -> float:
         return smallest
     spread = np.sqrt((influence**2).sum(axis=0))
     scaled = influence / spread
-    values, vectors = np.linalg.eigh(scaled.T @ scaled)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    normal = np.random.default_rng(seed).standard_normal((DRAWS, tests)) @ root.T
+    normal = np.random.default_rng(seed).standard_normal((DRAWS, tests)) @ root_of(scaled.T @ scaled).T
     return float((np.abs(normal).max(axis=1) >= -ndtri(smallest / 2)).mean())
 
 

@@ -144,6 +144,19 @@ def of_several(groups: Codes) -> list[NDArray[np.intp]]:
     return np.split(order, edges) if len(order) else []
 
 
+def root_of(covariance: Floats) -> Floats:
+    """Return a matrix whose product with its transpose is the covariance, negative eigenvalues taken for 0.
+
+    Examples
+    --------
+    >>> root = root_of(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> (root @ root.T).round(12).tolist()
+    [[2.0, 1.0], [1.0, 2.0]]
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
 def nearest_covariance(matrix: Floats) -> Floats:
     """Return the matrix with its negative eigenvalues set to 0, itself where it has none.
 

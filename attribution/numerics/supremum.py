@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtri, stdtr, stdtrit
 
+from attribution.numerics.power import root_of
+
 Floats = NDArray[np.float64]
 
 
@@ -23,9 +25,7 @@ def joint_levels(covariance: Floats, df: Floats, level: float, draws: int, rng: 
     if count == 1:
         return np.asarray(stdtrit(df, (1 + level) / 2))
     spread = np.sqrt(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    normal = rng.standard_normal((draws, count)) @ root.T
+    normal = rng.standard_normal((draws, count)) @ root_of(covariance / np.outer(spread, spread)).T
     rank = rng.random(draws)
     pointwise = np.zeros(draws)
     for common in np.unique(df):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,7 +35,7 @@ def assign(
     that are spread evenly by a uniform offset keeps every team's chance at counts/n (systematic sampling).
     """
     teams = len(labels)
-    twice = sorted({label for label in labels if labels.count(label) > 1})
+    twice = sorted(label for label, times in Counter(labels).items() if times > 1)
     if twice:
         raise MethodError(
             f"teams that stand twice: {len(twice)}, for example {twice[0]!r}",

@@ -8,11 +8,11 @@ from math import isfinite, nan
 
 import numpy as np
 
+from attribution.diagnostics.baseline import ROLLOUTS
 from attribution.errors import DataError, MethodError
 from attribution.planning.mde import analytic_mde, no_mde
 from attribution.planning.records import Fix, Mde, Noise, Plan, PlannedCohort
 from attribution.planning.sizes import shared_out
-from attribution.planning.skeleton import BY_ADOPTION
 
 NoiseOf = Callable[[int], Noise]
 
@@ -180,7 +180,7 @@ def _waves(asked: _Asked) -> Iterator[Fix]:
     plan, costs = asked.plan, asked.costs
     clusters = plan.trained_clusters + plan.control_clusters
     first = min((one.start for one in plan.trained if one.start is not None), default=None)
-    if first is None or plan.method in BY_ADOPTION:
+    if first is None or plan.method in ROLLOUTS:
         return
     room = plan.span - max(first, 1)
     best: tuple[int, Plan, Mde] | None = None
@@ -231,7 +231,7 @@ def _adjusting(asked: _Asked, now: Mde, *, by_chance: bool) -> Iterator[Fix]:
 def _periods(asked: _Asked, history: int) -> Iterator[Fix]:
     """Yield longer windows: periods that the data hold before the baseline, a longer follow-up, a later launch."""
     plan, noun = asked.plan, asked.period
-    if plan.method not in BY_ADOPTION and plan.baseline:
+    if plan.method not in ROLLOUTS and plan.baseline:
         if history:
             count, longer, mde = asked.least(lambda n: with_baseline(plan, n), min(history, MOST_PERIODS))
             words = f"{_counted(count, 'more', noun)} of baseline, which the data hold"

@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.diagnostics.baseline import ROLLOUTS
 from attribution.errors import MethodError
 from attribution.numerics.power import minimum_detectable, power_at
 from attribution.planning.jackknife import expected_df, expected_layer, rollout_layers
 from attribution.planning.records import Mde, Noise, Plan
-from attribution.planning.skeleton import BY_ADOPTION, PathWeights, path_weights
+from attribution.planning.skeleton import PathWeights, path_weights
 
 Floats = NDArray[np.float64]
 
@@ -118,7 +119,7 @@ def planned_test(plan: Plan, noise: Noise, weights: PathWeights) -> PlannedTest:
         df.append(max(total**2 / np.sum(sizes**2) - 1.0, 1.0))
         clusters.append(len(sizes))
     found = np.array(layers)
-    if plan.method in BY_ADOPTION:
+    if plan.method in ROLLOUTS:
         refitted = rollout_layers(plan, noise, weights)
         found = found if refitted is None else refitted
     variance = float(found.sum())
@@ -237,7 +238,7 @@ def small_waves(plan: Plan, weights: PathWeights | None = None) -> tuple[int, in
     >>> small_waves(Plan("staggered", {}, tuple(cohorts), (0, 1), (2, 3)))
     (1, 2)
     """
-    if plan.method not in BY_ADOPTION:
+    if plan.method not in ROLLOUTS:
         return 0, 0
     stratum = (path_weights(plan) if weights is None else weights).stratum
     trained = np.array([one.clusters if one.start is not None else 0 for one in plan.cohorts])

@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
 from attribution.errors import require_counts
+from attribution.numerics.power import root_of
 from attribution.planning.mde import POINTS, REACH, no_mde, require_shares, require_span
 from attribution.planning.records import Mde, Noise, Plan
 from attribution.planning.skeleton import code_of, plain_panel
@@ -79,9 +80,9 @@ def path_model(plan: Plan, noise: Noise) -> PathModel:
         adopted[cluster].astype(np.int32), cluster, np.ones(len(cluster)), np.zeros((len(cluster), span)), len(sizes)
     )
     distinct, size_of = np.unique(sizes, return_inverse=True)
-    roots = np.array([_root(noise.of_mean(float(size))[:span, :span]) for size in distinct])
+    roots = np.array([root_of(noise.of_mean(float(size))[:span, :span]) for size in distinct])
     level = noise.level if np.isfinite(noise.level) else 0.0
-    return PathModel(panel, span, size_of, roots, _root(noise.within[:span, :span]), sizes, level)
+    return PathModel(panel, span, size_of, roots, root_of(noise.within[:span, :span]), sizes, level)
 
 
 def simulated_mde(
@@ -185,8 +186,3 @@ def mde_of_draws(draws: Draws, *, level: float, power: float, caveats: Sequence[
 
 def _rng(seed: int, number: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-
-
-def _root(covariance: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from attribution.core.estimate import Estimate
 from attribution.core.panel import NEVER, Columns, Observations, Panel, PanelCounts, Units
 from attribution.core.periods import Periods
+from attribution.diagnostics.baseline import ROLLOUTS
 from attribution.errors import MethodError
 from attribution.planning.records import Plan, PlannedCohort
 from attribution.registry import ESTIMATORS, load, options
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-
-BY_ADOPTION = ("staggered", "event_study", "twfe")
-"""Estimators whose strata are the adoption cohorts; those of the others are the arms."""
 
 BY_WINDOWS = ("did", "lagged", "adjusted")
 """Estimators that compare the same two arms on the same two windows."""
@@ -64,7 +62,7 @@ def path_weights(plan: Plan) -> PathWeights:
         return PathWeights(weights, np.array([0 if one.start is not None else 1 for one in plan.cohorts]), ARMS)
     estimate = _on_indicators(plan)
     weights = _read(plan, estimate)
-    if plan.method in BY_ADOPTION:
+    if plan.method in ROLLOUTS:
         return PathWeights(weights, *_adoption_strata(plan, weights))
     column = estimate.clusters.reshape(weights.shape[0], -1)[:, 0]
     used = (column >= 0) & weights.any(axis=1)

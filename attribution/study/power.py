@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from math import isfinite
@@ -14,11 +14,11 @@ from attribution.diagnostics.baseline import ROLLOUTS
 from attribution.errors import DataError, MethodError
 from attribution.finance.benefits import PRICED, BenefitPlan
 from attribution.finance.planned import break_even, planned_benefits, worth
-from attribution.planning.fixes import Costs, fixes_of
+from attribution.planning.fixes import Costs, NoiseOf, fixes_of
 from attribution.planning.history import History, declared_noise, history_of
 from attribution.planning.mde import analytic_mde, no_mde
 from attribution.planning.records import DesignPower, Fix, Mde, Noise, Plan
-from attribution.planning.simulated import simulated_mde
+from attribution.planning.simulated import Progress, simulated_mde
 from attribution.planning.skeleton import apply_method
 from attribution.study.ledger import ledger_of
 from attribution.study.link import Linked
@@ -32,9 +32,6 @@ NO_NOISE = (
 
 RANDOM = ("random", "waitlist")
 """Mechanisms under which the arms differ by chance, so that adjusting for the KPI before costs nothing."""
-
-Progress = Callable[[int, int], None]
-NoiseOf = Callable[[int], Noise]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.core.panel import Panel
+from attribution.diagnostics.baseline import ROLLOUTS
 from attribution.numerics.variance import JACKKNIFE_LIMIT, welch_df
 from attribution.planning.history import declared_noise
 from attribution.planning.records import Noise, Plan, PlannedCohort
 from attribution.planning.simulated import Draws, path_model
-from attribution.planning.skeleton import BY_ADOPTION, apply_method, code_of, path_weights, without_one
+from attribution.planning.skeleton import apply_method, code_of, path_weights, without_one
 
 Floats = NDArray[np.float64]
 
@@ -135,7 +136,7 @@ def fast_test(plan: Plan) -> FastTest:
     left = {}
     for cohort, one in enumerate(plan.cohorts):
         for size in np.unique(one.sizes):
-            gone = without_one(plan, cohort, float(size)) if plan.method in BY_ADOPTION else weights.weights
+            gone = without_one(plan, cohort, float(size)) if plan.method in ROLLOUTS else weights.weights
             left[cohort, float(size)] = gone
     return FastTest(
         plan=plan,
