@@ -14,7 +14,7 @@ from attribution.core.cohort import Cohort
 from attribution.core.estimate import Estimate
 from attribution.core.panel import NEVER, Observations, Panel
 from attribution.diagnostics.kpi_table import outcome_table, path_of, row_means
-from attribution.errors import MethodError
+from attribution.errors import DataError, MethodError
 from attribution.numerics.power import root_of
 from attribution.numerics.variance import welch_df
 from attribution.registry import ESTIMATORS, load
@@ -72,8 +72,8 @@ def placebo_launches(
     """Return what an analysis finds at fake launches inside the baseline, trained and controls as they are.
 
     At each date the periods before it are the fake baseline and those from it on the fake follow-up. None with fewer
-    than two periods, or where no date gives a standard error. `method` compares two windows. Raises what it raises for
-    every date: where one date alone has no estimate it is left out.
+    than two periods, or where no date gives a standard error. `method` compares two windows. A date
+    without an estimate is left out; raises what the method raises where no date has one.
 
     Source: Bertrand, Duflo & Mullainathan (2004), How much should we trust differences-in-differences estimates?, QJE
     119; that the dates are related is counted by draws of their joint distribution.
@@ -85,17 +85,24 @@ def placebo_launches(
         places = places[np.unique(np.linspace(0, len(places) - 1, MOST_DATES).round().astype(int))]
     estimator = load(ESTIMATORS, method, kind="method")
     found: list[tuple[str, Estimate]] = []
+    failed: DataError | MethodError | None = None
     inside = np.isin(panel.observations.period, baseline)
     past = replace(panel, observations=_rows(panel.observations, inside))
     for place in places:
         fake = as_if(past, trained=trained, control=control, start=int(baseline[place]))
         windows = [[panel.periods.labels[code] for code in part] for part in (baseline[:place], baseline[place:])]
-        estimate = estimator(fake, baseline=windows[0], followup=windows[1], **(options or {}))
+        try:
+            estimate = estimator(fake, baseline=windows[0], followup=windows[1], **(options or {}))
+        except (DataError, MethodError) as error:
+            failed = error
+            continue
         term = "effect" if "effect" in estimate.terms else "change"
         estimate = estimate.combine({"effect": {term: 1.0}})
         if np.isfinite(estimate.std_error("effect")):
             found.append((panel.periods.text(int(baseline[place])), estimate))
     if not found:
+        if failed is not None:
+            raise failed
         return None
     contrasts = [estimate.contrast({"effect": 1.0}) for _, estimate in found]
     values = np.array([one.value for one in contrasts])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import stdtr
 
 import attribution as at
-from attribution.core.panel import NEVER
-from attribution.errors import MethodError
+from attribution.core.panel import NEVER, Observations
+from attribution.errors import DataError, MethodError
 from attribution.inference.placebos import (
     MOST_DATES,
     _chance,
@@ -69,6 +71,20 @@ def test_many_dates_are_spread_over_the_baseline() -> None:
     assert (found.dates[0], found.dates[-1]) == ("1", str(PERIODS - 1))
     assert _launches(panel, periods=1) is None
     assert _launches(panel, method="prepost").values.shape == (5,)
+
+
+def test_a_date_without_an_estimate_is_left_out() -> None:
+    panel = _panel(np.random.default_rng(1))
+    trained = panel.units.adopted != NEVER
+    # Nobody of the trained has a KPI in the first month: there is nothing before a launch in the second.
+    seen = ~((panel.observations.period == 0) & trained[panel.observations.unit])
+    rows = panel.observations
+    kept = Observations(rows.unit[seen], rows.period[seen], rows.outcome[seen])
+    assert _launches(replace(panel, observations=kept)).dates == ("2", "3", "4", "5")
+    never = np.isin(rows.period, [6, 7])
+    kept = Observations(rows.unit[never], rows.period[never], rows.outcome[never])
+    with pytest.raises((DataError, MethodError)):
+        _launches(replace(panel, observations=kept))
 
 
 def test_as_if_needs_arms_that_do_not_overlap_and_leaves_others_out() -> None:
