@@ -112,11 +112,11 @@ def leavers(evidence: Evidence) -> Finding:
             FIND,
         )
     if np.isnan(allowed) or apart > allowed:
-        more = arms[0] if found.rates[0] > found.rates[1] else arms[1]
+        more, fewer = arms if found.rates[0] > found.rates[1] else arms[::-1]
         return LEAVERS.finding(
             "warn",
             observed,
-            f"more of the {more} left than of the other arm, by {apart:.1f} points: those who stayed are less alike",
+            f"more of the {more} left than of the {fewer}, by {apart:.1f} points: those who stayed are less alike",
             FIND,
         )
     return LEAVERS.finding("pass", observed, "few left, and about as many of both arms")

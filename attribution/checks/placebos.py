@@ -105,7 +105,7 @@ def _tried(evidence: Evidence, found: PlaceboLaunches, tried: str) -> Finding:
     rejected, dates = int(found.rejected.sum()), len(found.dates)
     worst = int(np.argmin(found.p_values))
     observed = (
-        f"{rejected} of {dates} fake launch{'es' if dates > 1 else ''} show an effect ({tried}); the strongest "
+        f"fake launches that show an effect ({tried}): {rejected} of {dates}; the strongest "
         f"{signed(float(found.values[worst]))}, at {found.dates[worst]} (p = {found.p_values[worst]:.2g}, of all dates "
         f"together {found.chance:.2g})"
     )

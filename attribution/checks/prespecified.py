@@ -62,5 +62,5 @@ def _not_frozen(evidence: Evidence, known: Prespecified) -> Finding:
 
 
 def _observed(known: Prespecified) -> str:
-    frozen = "" if known.time is None else f"frozen {known.time.date().isoformat()} ({known.time_from})"
-    return f"{frozen}; amendments: {len(known.amendments)}; undeclared changes: {len(known.deviations)}"
+    frozen = "" if known.time is None else f"frozen {known.time.date().isoformat()} ({known.time_from}); "
+    return f"{frozen}amendments: {len(known.amendments)}; undeclared changes: {len(known.deviations)}"

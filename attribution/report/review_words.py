@@ -232,7 +232,8 @@ def frozen(review: StudyReview) -> tuple[str, ...]:
     lines = [stop(capital(known.sentence))]
     if known.reviewers and known.time is not None:
         lines.append(f"Reviewed by {listed(list(known.reviewers))}, frozen {known.time.date().isoformat()}.")
-    if known.late:
+    # Of a design that is run as it was frozen the sentence says why that was too late.
+    if known.late and known.state == "departed":
         lines.append(stop(capital(known.late)))
     if known.deviations:
         lines.append(f"Changed since, and not declared: {stop(changes_told(known.deviations))}")

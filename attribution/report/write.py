@@ -126,10 +126,10 @@ def _findings_csv(result: StudyResult) -> str:
     import pandas as pd
 
     names = ["id", "status", "observed", "threshold", "message", "remedy", "source", "waived"]
-    rows = [[_cell(getattr(finding, name)) for name in names] for finding in result.findings]
+    rows = [[safe_cell(getattr(finding, name)) for name in names] for finding in result.findings]
     return str(pd.DataFrame(rows, columns=names).to_csv(index=False, lineterminator="\n"))
 
 
-def _cell(text: str) -> str:
+def safe_cell(text: str) -> str:
     """Return text that a spreadsheet does not run as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

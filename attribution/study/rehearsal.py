@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.core.panel import Direction, Scale
+from attribution.core.panel import Direction
 from attribution.errors import MethodError
 from attribution.study.rehearsal_rows import Rehearsed
 from attribution.study.rehearsal_summary import Measure, by_launch, columns_of, measures, money_measures
@@ -37,7 +37,6 @@ class Rehearsal:
     label: str
     unit: str
     direction: Direction
-    scale: Scale
     level: float
     seed: int
     effects: tuple[float, ...]

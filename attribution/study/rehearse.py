@@ -145,7 +145,6 @@ def rehearse(
         label=kpi.label,
         unit=kpi.unit,
         direction=kpi.direction,
-        scale=kpi.scale,
         level=design.inference.level,
         seed=seeded,
         effects=sizes,

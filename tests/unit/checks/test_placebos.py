@@ -26,7 +26,10 @@ def _history() -> Evidence:
 
 def test_before_the_launch_fake_launches_and_fake_arms_are_tried_already() -> None:
     found = placebo_launch(_history())
-    assert (found.status, found.observed.startswith("0 of 2 fake launches show an effect (did)")) == ("pass", True)
+    assert (found.status, found.observed.startswith("fake launches that show an effect (did): 0 of 2; ")) == (
+        "pass",
+        True,
+    )
     arms = trained_at_random(_history())
     assert arms.status == "pass"
     assert "14 clusters taken for trained, 22 for untrained" in arms.observed

@@ -35,7 +35,7 @@ def made(term: str = "effect", effects: tuple[float, ...] = (0.0, 2.0), directio
                 Rehearsed(number, "2025-01", sign * effect, 5, 7, term, estimate, 0.5, 10.0, estimate - 1, estimate + 1)
             )
     return Rehearsal(
-        study="s", analysis="primary", method="did", label="Sales", unit="orders", direction=direction, scale="linear",
+        study="s", analysis="primary", method="did", label="Sales", unit="orders", direction=direction,
         level=0.95, seed=1, effects=effects, injected_as=("no effect",) * len(effects), mechanism="random", notes=(),
         rows=tuple(rows),
     )  # fmt: skip

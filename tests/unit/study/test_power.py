@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import inf, isfinite, isnan
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,16 @@ def test_change_where_one_change_is_enough(make_study: Make) -> None:
     remedy = next(finding.remedy for finding in review if finding.id == "power")
     assert remedy.startswith(f"enough would be: {first.words} (MDE ")
     assert remedy.count("; or ") == 2
+
+
+def test_a_change_that_is_enough_to_see_does_not_hide_that_another_gate_fails(make_study: Make) -> None:
+    seen = _power(make_study, None, {"power": PLAN}).best.mde
+    free = {"study.frame": "outcomes", "valuation": None, "cost": None, "finance": None}
+    review = _review(make_study, None, free | {"power": PLAN, "kpi.0.expected_effect": 0.9 * seen})
+    assert go_no_go(review).sentence.endswith(" would be enough.")
+    other = replace(review[0], id="focus", status="fail")
+    both = replace(review, findings=(*review.findings, other))
+    assert go_no_go(both).sentence.endswith(" would be enough to see what it must; 1 gate more fails.")
 
 
 def test_no_where_it_cannot_pay_even_if_it_works(make_study: Make) -> None:

@@ -23,7 +23,7 @@ def row(number: int, injected: float, estimate: float, *, half: float = 1.0, **m
 
 def rehearsal(rows: list[Rehearsed], effects: tuple[float, ...], direction: str = "higher") -> Rehearsal:
     return Rehearsal(
-        study="s", analysis="primary", method="did", label="Sales", unit="orders", direction=direction, scale="linear",
+        study="s", analysis="primary", method="did", label="Sales", unit="orders", direction=direction,
         level=0.95, seed=1, effects=effects, injected_as=("no effect", "as asked for")[: len(effects)],
         mechanism="random", notes=(), rows=tuple(rows),
     )  # fmt: skip
