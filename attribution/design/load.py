@@ -183,5 +183,6 @@ def _at_most(problems: list[Problem], left_out: int) -> list[Problem]:
     more = len(problems) + left_out - MAX_PROBLEMS
     if more <= 0:
         return problems
-    rest = Problem("file", f"{more:,} more problems are not listed", "mend these first, then check again")
+    what = "1 more problem is not listed" if more == 1 else f"{more:,} more problems are not listed"
+    rest = Problem("file", what, "mend these first, then check again")
     return [*problems[:MAX_PROBLEMS], rest]

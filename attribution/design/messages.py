@@ -95,9 +95,9 @@ def echo(value: object) -> str:
     if isinstance(value, (int, float, datetime.date, datetime.time)):
         return str(value)
     if isinstance(value, dict):
-        return f"a table of {len(value)} keys"
+        return f"a table of {'1 key' if len(value) == 1 else f'{len(value)} keys'}"
     if isinstance(value, (list, tuple)):
-        return f"an array of {len(value)} entries"
+        return f"an array of {'1 entry' if len(value) == 1 else f'{len(value)} entries'}"
     return f"a {type(value).__name__}"
 
 

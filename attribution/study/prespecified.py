@@ -76,11 +76,11 @@ def _sentence(lock: Lock, departures: tuple[Difference, ...], amendments: tuple[
     if departures:
         since = f", amended last on {amendments[-1].time.date()}" if amendments else ""
         what = "1 field differs" if len(departures) == 1 else f"{len(departures)} fields differ"
-        return f"{what} from the design that was frozen on {frozen}{since}, and nobody declared it"
+        return f"{what} from what was frozen on {frozen}{since}, and nobody declared it"
     if amendments:
         major = sum(one.kind == "major" for one in amendments)
         times = "once" if len(amendments) == 1 else f"{len(amendments)} times"
-        share = "" if major == len(amendments) else f"{major} of them " if major else "never "
+        share = "" if major == len(amendments) else f"{major} of them " if major else "not "
         kept = f"the design was frozen on {frozen} and amended {times}, {share}in what decides the claim"
     else:
         kept = f"the design was frozen on {frozen} and is as it was"

@@ -21,9 +21,9 @@ def with_waivers(findings: Sequence[Finding], design: StudyDesign, date: datetim
     message says so, as it says that a waiver of a rule which does not fail is not needed.
     """
     found, date = list(findings), _date(design, date)
-    for rule in dict.fromkeys(one.rule for one in design.waiver):
-        # Of several waivers of a rule the one that holds longest counts.
-        waiver = max((one for one in design.waiver if one.rule == rule), key=lambda one: one.expires)
+    # Of several waivers of a rule the one that holds longest counts.
+    longest = {one.rule: one for one in sorted(design.waiver, key=lambda one: one.expires)}
+    for rule, waiver in longest.items():
         own = [place for place, one in enumerate(found) if _rule_of(one) == rule]
         failed = [place for place in own if found[place].status == "fail"]
         for place in failed:

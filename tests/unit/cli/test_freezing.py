@@ -113,7 +113,7 @@ def test_a_run_says_what_was_frozen_amended_and_not_declared(
     make_study(sales(), CHANGED | {"inference.draws": 299})
     found = attribution("run", design)
     assert "\n  Not run as it was frozen\n" in found.out
-    assert "WARN    prespecified: 1 field differs from the design that was frozen on 2026-01-20" in found.out
+    assert "WARN    prespecified: 1 field differs from what was frozen on 2026-01-20" in found.out
     page = Path("runs/sales-2026/2026-05-31/report.html").read_text(encoding="utf-8")
     first = page.partition("</section>")[0]
     assert "not declared: The inference: draws was 199, is now 299." in first

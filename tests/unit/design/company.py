@@ -22,8 +22,8 @@ def periods_of(design: StudyDesign) -> list[str]:
     return list(pd.period_range(first, last, freq=frequency).strftime(written))
 
 
-def simulated(design: StudyDesign, *, until: str | None = None, scale: float = 1.0, seed: int = 1) -> pd.DataFrame:
-    """Return data as the design asks for them, with `scale` times its expected effect; without periods after `until`.
+def simulated(design: StudyDesign, *, seed: int) -> pd.DataFrame:
+    """Return data as the design asks for them, with its expected effect.
 
     Clusters, their size and the variance are those of `[power]`; where the design makes a cohort, there are twice as
     many others to choose from.
@@ -56,9 +56,10 @@ def simulated(design: StudyDesign, *, until: str | None = None, scale: float = 1
     for name in columns.groups:
         data[name] = np.repeat(np.array(["north", "south", "west"])[cluster % 3], span)
     for kpi in design.kpi:
-        data[kpi.column] = (_paths(kpi, design, cluster, span, rng) + scale * _effect(kpi) * after).round(6).ravel()
-    frame = pd.DataFrame(data)
-    return frame if until is None else frame[frame[columns.period] <= until]
+        data[kpi.column] = (
+            (_paths(kpi, design, cluster, span, rng) + (kpi.expected_effect or 0.0) * after).round(6).ravel()
+        )
+    return pd.DataFrame(data)
 
 
 def planned(design: StudyDesign) -> tuple[Plan, Noise]:
@@ -69,7 +70,7 @@ def planned(design: StudyDesign) -> tuple[Plan, Noise]:
     )
     waves = [labels.index(str(wave)) for wave in power.waves or (timing.launch,)]
     cohorts = [PlannedCohort(wave, np.full(int(trained) // len(waves), size)) for wave in waves]
-    primary = next(one for one in design.analysis if one.role == "primary")
+    primary = design.primary[0]
     known = {option.name for option in options(load(ESTIMATORS, primary.method, kind="method"))}
     stated = {name: getattr(timing, name) for name in ("washout", "anticipation") if name in known}
     plan = Plan(
@@ -84,10 +85,6 @@ def planned(design: StudyDesign) -> tuple[Plan, Noise]:
     variance = (power.sd or 1.0) ** 2 * (power.autocorrelation or 0.0) ** lags
     icc = power.icc or 0.0
     return plan, Noise(icc * variance, (1 - icc) * variance, power.baseline_level or 0.0, "assumed")
-
-
-def _effect(kpi: Kpi) -> float:
-    return kpi.expected_effect or 0.0
 
 
 def _paths(kpi: Kpi, design: StudyDesign, cluster: np.ndarray, span: int, rng: np.random.Generator) -> np.ndarray:

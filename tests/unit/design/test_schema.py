@@ -102,7 +102,7 @@ OTHER = "[[other_intervention]]\nname = 'bonus'\narm = 'both'\nshare = "
         ('"EUR"', '"EUR"\nhorizon = 0', "finance.horizon", "at least 1"),
         ("", "[limits]\ntext = [1]", "limits.text[0]", "expected a text"),
         ("", "[limits]\ntext = ''", "limits.text[0]", "at least 1 character"),
-        ("[program]", "[[program]]", "program", "found an array of 1 entries, expected one table written [program]"),
+        ("[program]", "[[program]]", "program", "found an array of 1 entry, expected one table written [program]"),
         ("[[cost]]", "[cost]", "cost", "found a table of 3 keys, expected tables written [[cost]]"),
         ("[[cost]]", "[[cost.lines]]", "cost", "expected tables written [[cost]]"),
     ],
