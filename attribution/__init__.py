@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from attribution.study.result import StudyResult as StudyResult
     from attribution.study.review import StudyReview as StudyReview
     from attribution.study.review import review as review
+    from attribution.study.rollout import Rollout as Rollout
+    from attribution.study.rollout import plan_rollout as plan_rollout
     from attribution.study.run import run as run
 
 _PUBLIC = {
@@ -92,6 +94,7 @@ _PUBLIC = {
     "Rehearsal": "study.rehearsal",
     "Review": "core.finding",
     "Roi": "finance.roi",
+    "Rollout": "study.rollout",
     "StudyResult": "study.result",
     "StudyReview": "study.review",
     "adjusted": "estimators.adjusted",
@@ -122,6 +125,7 @@ _PUBLIC = {
     "nearest": "cohorts.nearest",
     "optimal": "cohorts.optimal",
     "overlap": "diagnostics.overlap",
+    "plan_rollout": "study.rollout",
     "power": "planning.power",
     "prepost": "estimators.prepost",
     "pretrends": "inference.pretrends",

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from attribution.cli import freezing, rehearsing, studies, templates
+from attribution.cli import freezing, planning, rehearsing, studies, templates
 from attribution.cli.shared import DONE, UNUSABLE, say
 from attribution.errors import AttributionError
 
@@ -39,6 +39,7 @@ def options(
 for command in (
     templates.new,
     studies.check,
+    planning.plan,
     rehearsing.rehearse,
     freezing.freeze,
     freezing.amend,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.errors import MethodError, require_counts
-from attribution.planning.mde import analytic_mde, no_mde, require_span
+from attribution.planning.mde import analytic_mde, no_mde, require_span, small_waves
 from attribution.planning.records import Mde, Noise, Plan, PlannedCohort
 from attribution.planning.sizes import shared_out, sizes_like
 
@@ -56,6 +56,8 @@ def calendars(
 ) -> tuple[Calendar, ...]:
     """Return the calendars that a capacity allows, the smallest MDE first; of equal ones the one that is done first.
 
+    Calendars whose waves have too few teams for the formula stand after the others.
+
     `sizes[n_teams]` are the units of the teams that are assigned at random. At most `capacity` teams start in one
     period, all but `holdback` within `periods` periods from the launch; the KPI is known for `baseline` periods before
     the launch and `followup` from there on. Candidates are one wave against the held back, waitlists (one wave against
@@ -96,10 +98,12 @@ def calendars(
     return tuple(sorted(found, key=_order))
 
 
-def _order(one: Calendar) -> tuple[float, int, int]:
+def _order(one: Calendar) -> tuple[bool, float, int, int]:
+    # Of waves of a few teams the formula promises too much: they stand after the others.
+    few = np.isfinite(one.mde.mde) and small_waves(one.plan)[0] > 0
     # Rounded: equal calendars differ in the last bits.
     mde = float(f"{one.mde.mde:.9g}") if np.isfinite(one.mde.mde) else np.inf
-    return mde, one.done, len(one.starts)
+    return few or not np.isfinite(mde), mde, one.done, len(one.starts)
 
 
 def _require_feasible(teams: int, capacity: int, periods: int, followup: int, baseline: int, holdback: int) -> None:

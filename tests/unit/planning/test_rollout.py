@@ -7,6 +7,7 @@ import pytest
 
 from attribution.errors import MethodError
 from attribution.planning.history import declared_noise
+from attribution.planning.mde import small_waves
 from attribution.planning.records import Noise
 from attribution.planning.rollout import calendars
 
@@ -20,8 +21,9 @@ def test_every_calendar_keeps_to_capacity_periods_and_holdback() -> None:
             assert one.done <= 6
             assert sum(one.counts) + one.holdback == 16
             assert sum(cohort.clusters for cohort in one.plan.cohorts) == 16
-        mdes = [one.mde.mde for one in found if np.isfinite(one.mde.mde)]
-        assert mdes == sorted(mdes)
+        # The formula promises too much where waves are small: these stand last, each group by what it sees.
+        seen = [(bool(small_waves(one.plan)[0]), one.mde.mde) for one in found if np.isfinite(one.mde.mde)]
+        assert seen == sorted(seen)
 
 
 def test_a_waitlist_has_the_variance_of_its_closed_form() -> None:
