@@ -9,9 +9,7 @@ from attribution.checks.evidence import Evidence
 from attribution.core.display import signed
 from attribution.core.interval import Interval
 from attribution.design.schema import Kpi
-
-ALONE = ("prepost", "trend")
-"""Methods that may look at the trained alone."""
+from attribution.diagnostics.baseline import ALONE
 
 
 def kpi_of(evidence: Evidence) -> Kpi | None:

@@ -124,8 +124,10 @@ def power(evidence: Evidence) -> Finding:
             f"it can see what it must by formula, which with {_least(found)} clusters in an arm is a guide only",
             "simulate it with the very test, attribution check --simulate 500, or add clusters to the smaller arm",
         )
-    small, waves = small_waves(found.plan)
-    if evidence.estimate is None and found.best.how == "analytic" and small:
+    small, waves = (0, 0)
+    if evidence.estimate is None and found.best.how == "analytic":
+        small, waves = small_waves(found.plan)
+    if small:
         return POWER.finding(
             "warn",
             observed,

@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 ROLLOUTS = ("staggered", "event_study", "twfe")
 """Methods whose trained begin at several dates."""
 
+ALONE = ("prepost", "trend")
+"""Methods that may look at the trained alone."""
+
 MIXED = ("synthetic",)
 """Methods that compare with a mix fitted to the trained: the arms as they are say nothing of it."""
 

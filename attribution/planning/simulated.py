@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from attribution.core.estimate import Estimate
 from attribution.core.panel import Panel
+from attribution.diagnostics.baseline import ALONE
 from attribution.errors import require_counts
 from attribution.numerics.power import root_of
 from attribution.planning.mde import POINTS, REACH, no_mde, require_shares, require_span
@@ -26,9 +27,6 @@ FEWEST = 20
 
 MANY_WITHOUT = 0.05
 """The share of draws without a standard error above which the simulation says so first."""
-
-SHARED = ("prepost", "trend")
-"""Methods without a comparison: what all clusters share in a period is their noise, and the model draws none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +111,8 @@ def simulated_mde(
         lambda number: estimate(model.draw(_rng(seed, number))), replications, workers=workers, progress=progress
     )
     caveats = []
-    if plan.method in SHARED:
+    # Without a comparison what all clusters share in a period is noise, and the model draws none.
+    if plan.method in ALONE:
         caveats.append(
             "what all clusters share in a period is not drawn, though without a comparison it is part of the error"
         )

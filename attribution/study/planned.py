@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.checks.effects import ALONE
 from attribution.core.panel import NEVER, Panel
 from attribution.design.cohorts import NO_COHORT
 from attribution.design.options import flat
 from attribution.design.schema import Analysis, StudyDesign
-from attribution.diagnostics.baseline import ROLLOUTS
+from attribution.diagnostics.baseline import ALONE, ROLLOUTS
 from attribution.planning.placebo import BY_KPI
 from attribution.planning.records import Plan, PlannedCohort
+from attribution.planning.sizes import sizes_of
 from attribution.registry import ESTIMATORS, load, options
 from attribution.study.link import Linked
 from attribution.study.places import Places, places_of
@@ -117,9 +117,9 @@ def _from_design(empty: Planned, design: StudyDesign, panel: Panel | None) -> Pl
 
 
 def _sizes_before(panel: Panel, end: int) -> NDArray[np.float64]:
-    """Return the units of each cluster that nobody was trained in before a period."""
-    open_ones = panel.units.adopted >= end
-    sizes = np.bincount(panel.units.cluster[open_ones]).astype(float)
+    """Return the sizes of the clusters as far as nobody was trained in them before a period."""
+    units = panel.units
+    sizes = sizes_of(panel, np.where(units.adopted >= end, units.cluster, -1), len(units.cluster_labels))
     return np.asarray(sizes[sizes > 0])
 
 
@@ -249,13 +249,8 @@ def _clusters(panel: Panel, start: Codes, taken: Mask, places: Places) -> tuple[
     cluster = panel.units.cluster[taken].astype(np.int64)
     kinds, code = np.unique(start[taken], return_inverse=True)
     cells, cell = np.unique(cluster * len(kinds) + code, return_inverse=True)
-    sizes = np.bincount(cell).astype(float)
-    if panel.kind == "repeated_cross_sections":
-        seen = np.full(len(panel.units), -1, dtype=np.int64)
-        seen[taken] = cell
-        rows = panel.observations
-        own = seen[rows.unit] >= 0
-        pairs = np.unique(seen[rows.unit[own]] * len(panel.periods) + rows.period[own])
-        sizes = np.maximum(sizes / np.bincount(pairs // len(panel.periods), minlength=len(cells)), 1.0)
+    part = np.full(len(panel.units), -1, dtype=np.int64)
+    part[taken] = cell
+    sizes = sizes_of(panel, part, len(cells))
     parts = np.bincount(np.unique(cells // len(kinds), return_inverse=True)[1])
     return kinds[cells % len(kinds)], sizes, int((parts > 1).sum())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context, parent_process
 
 from threadpoolctl import threadpool_limits
@@ -41,13 +42,13 @@ def rehearse_numbers(script: Script, numbers: Sequence[int], workers: int, done:
     try:
         # Processes start with the first calls, and inherit that an interrupt is none of their business.
         with _interrupts_held():
-            for _, number in zip(range(AHEAD * workers), todo, strict=False):
+            for number in islice(todo, AHEAD * workers):
                 running.add(pool.submit(_one, number))
         while running:
             finished, running = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 done(future.result())
-                running |= {pool.submit(_one, number) for _, number in zip(range(1), todo, strict=False)}
+                running |= {pool.submit(_one, number) for number in islice(todo, 1)}
     except BrokenProcessPool as error:
         raise MethodError(
             "a worker process ended before its work was done",

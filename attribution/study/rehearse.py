@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from attribution.design.schema import Analysis, StudyDesign
 from attribution.errors import DataError, MethodError, require_counts, require_type
 from attribution.planning.placebo import placebos_of
+from attribution.planning.simulated import Progress
 from attribution.study.link import Linked, compares_windows, link
 from attribution.study.manifest import package_version
 from attribution.study.planned import NOBODY, WHOM, planned
@@ -22,9 +23,7 @@ from attribution.study.rehearsal_rows import Rehearsed, line_of, rows_of
 from attribution.study.rehearsal_store import keeping, kept_in
 from attribution.study.rehearsal_workers import rehearse_numbers
 from attribution.study.run import require_date
-from attribution.study.sources import Source, data_path, read
-
-Progress = Callable[[int, int], None]
+from attribution.study.sources import Source, data_path, read_if_there
 
 MOST_DRAWS = 499
 """Draws of each replay unless asked for: the ends of the ROI's interval alone depend on how many there are."""
@@ -91,13 +90,14 @@ def rehearse(
     require_type(design, StudyDesign, name="design", remedy="load the file first: at.load_design(path)")
     require_date(as_of)
     require_counts(rehearsals=(rehearsals, 1), workers=(workers, 1))
-    path = data_path(design)
-    if path is not None and not path.exists():
-        raise DataError(
-            "there are no data to rehearse on", where=str(path), remedy="add the KPI of the periods before the launch"
-        )
     chosen = _analysis(design, analysis)
-    source = read(design)
+    source = read_if_there(design)
+    if source is None:
+        raise DataError(
+            "there are no data to rehearse on",
+            where=str(data_path(design)),
+            remedy="add the KPI of the periods before the launch",
+        )
     linked = link(design, source, as_of)
     panel = linked.panels[chosen.kpi]
     who = planned(design, chosen, linked, source)

@@ -17,10 +17,10 @@ from attribution.planning.mde import analytic_mde
 from attribution.planning.placebo_panel import before_of
 from attribution.planning.records import Mde, Plan, PlannedCohort
 from attribution.planning.rollout import Calendar, calendars
-from attribution.study.link import Linked, link
+from attribution.study.link import link
 from attribution.study.planned import planned
 from attribution.study.power import noise_over
-from attribution.study.sources import data_path, read
+from attribution.study.sources import read_if_there
 from attribution.study.teams import Team, merged, teams_of, teams_of_file
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ def plan_rollout(
     seeded = design.inference.seed if seed is None else seed
     require_counts(seed=(seeded, 0))
     analysis = design.primary[0]
-    linked, source = _linked(design)
+    source = read_if_there(design)
+    linked = None if source is None else link(design, source, None)
     who = planned(design, analysis, linked, source)
     panel = None if linked is None else linked.panels[analysis.kpi]
     baseline = [who.places.first + place for place in who.places.baseline]
@@ -206,14 +207,6 @@ def plan_rollout(
         tries=tries,
         notes=_notes(leading, together, lead, tries, noise.source, noise.assumed),
     )
-
-
-def _linked(design: StudyDesign) -> tuple[Linked | None, Any]:
-    path = data_path(design)
-    if path is not None and not path.exists():
-        return None, None
-    source = read(design)
-    return link(design, source, None), source
 
 
 def _teams(panel: Panel | None, end: int, baseline: Sequence[int], by: str | None, file: Path | None) -> list[Team]:

@@ -148,6 +148,12 @@ def test_what_was_frozen_and_changed_since_is_told(make_study: Study) -> None:
     assert review_record(replace(planned(make_study), prespecified=known)).prespecified.reviewers == ("B. Reader",)
 
 
+def test_why_a_freezing_was_too_late_is_told_once(make_study: Study) -> None:
+    late = "frozen after the launch (2026-02-01)"
+    known = Prespecified("frozen", f"the design was frozen, yet it is not pre-specified: {late}", late=late)
+    assert page_of(replace(planned(make_study), prespecified=known)).text.lower().count(late) == 1
+
+
 SHOWN = re.compile(r"([+−-]?[0-9][0-9\u202f]*(?:\.(\d+))?)([KM%]?)")
 SCALES = {"": 1.0, "%": 0.01, "K": 1e3, "M": 1e6}
 
