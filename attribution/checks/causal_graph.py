@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attribution.checks.effects import primary_kpis
 from attribution.checks.evidence import Evidence, Rule
 from attribution.checks.refutation import HOW_TO_INSTALL, SUBSET, Judgement, Refuter, is_installed, judge, refute
 from attribution.core.arms import CONTROL, TRAINED, adoption_arms
@@ -112,7 +113,7 @@ def subset_refuter(evidence: Evidence) -> Finding:
 
 def _before_estimate(design: StudyDesign, graph: CausalGraph) -> Finding:
     asked = []
-    for kpi in (one.id for one in design.kpi if one.role == "primary"):
+    for kpi in (one.id for one in primary_kpis(design)):
         found = judge(graph.arrows, graph.measured, (), treatment=TRAINING, outcome=kpi)
         if found.needed is None:
             return _no_set(found, TRAINING, kpi, changes=True)

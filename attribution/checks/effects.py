@@ -8,8 +8,13 @@ from typing import Any
 from attribution.checks.evidence import Evidence
 from attribution.core.display import signed
 from attribution.core.interval import Interval
-from attribution.design.schema import Kpi
+from attribution.design.schema import Kpi, StudyDesign
 from attribution.diagnostics.baseline import ALONE
+
+
+def primary_kpis(design: StudyDesign) -> list[Kpi]:
+    """Return the KPIs that the claim rests on."""
+    return [kpi for kpi in design.kpi if kpi.role == "primary"]
 
 
 def kpi_of(evidence: Evidence) -> Kpi | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from attribution.checks.effects import primary_kpis
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.finding import Finding
 from attribution.design.schema import Kpi
@@ -35,7 +36,7 @@ def focus(evidence: Evidence) -> Finding:
     design = evidence.design
     if design is None:
         return FOCUS.skipped("no design names the KPIs")
-    primary = [kpi for kpi in design.kpi if kpi.role == "primary"]
+    primary = primary_kpis(design)
     learning = [kpi.label for kpi in primary if of_learning(kpi)]
     observed = f"{len(primary)} primary KPI{'s' if len(primary) > 1 else ''}"
     if len(learning) == len(primary):
@@ -71,7 +72,7 @@ def kpi_owner(evidence: Evidence) -> Finding:
     design = evidence.design
     if design is None:
         return OWNER.skipped("no design names the KPIs")
-    primary = [kpi for kpi in design.kpi if kpi.role == "primary"]
+    primary = primary_kpis(design)
     missing = [
         f"{kpi.label}: no {' and no '.join(lacks)}"
         for kpi in primary

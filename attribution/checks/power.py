@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
+from attribution.checks.effects import primary_kpis
 from attribution.checks.evidence import Evidence, Rule
 from attribution.core.display import number
 from attribution.core.estimate import Estimate
@@ -43,7 +44,7 @@ def effect_declared(evidence: Evidence) -> Finding:
     design = evidence.design
     if design is None:
         return DECLARED.skipped("no design declares an effect")
-    primary = [one for one in design.kpi if one.role == "primary"]
+    primary = primary_kpis(design)
     silent = [one for one in primary if one.expected_effect is None and one.minimum_worthwhile_effect is None]
     observed = f"{len(primary) - len(silent)} of {len(primary)} primary KPI{'s' if len(primary) > 1 else ''}"
     names = ", ".join(one.label for one in silent)
