@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return a number with significant digits, a true minus and no exponent; what is larger than they are, in full.
+    """Return a number with significant digits and a true minus; what is larger than they are stands in full.
+
+    An exponent has only what is smaller than a millionth, such as a p value or what is 0 but for rounding.
 
     Examples
     --------
@@ -26,8 +28,12 @@ def number(value: float, digits: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    whole = abs(value) >= 10**digits
-    return (f"{value:,.0f}" if whole else f"{Decimal(f'{value:.{digits}g}'):,f}").replace("-", "−")
+    if abs(value) >= 10**digits:
+        written = f"{value:,.0f}"
+    else:
+        written = f"{value:.{digits}g}"
+        written = written if abs(value) < 1e-6 else f"{Decimal(written):,f}"
+    return written.replace("-", "−")
 
 
 def signed(value: float, digits: int = 3) -> str:
