@@ -73,20 +73,21 @@ def kpi_owner(evidence: Evidence) -> Finding:
     if design is None:
         return OWNER.skipped("no design names the KPIs")
     primary = primary_kpis(design)
-    missing = [
-        f"{kpi.label}: no {' and no '.join(lacks)}"
-        for kpi in primary
-        if (
-            lacks := [word for word, key in (("owner", kpi.owner), ("baseline source", kpi.baseline_source)) if not key]
-        )
-    ]
+    lacks = {
+        "owner": [kpi.label for kpi in primary if not kpi.owner],
+        "baseline source": [kpi.label for kpi in primary if not kpi.baseline_source],
+    }
+    missing = {what: labels for what, labels in lacks.items() if labels}
     if missing:
+        why = {
+            "owner": "a KPI that nobody owns can be redefined when its figures come in",
+            "baseline source": "a baseline without a source cannot be checked",
+        }
         return OWNER.finding(
             "warn",
-            "; ".join(missing),
-            "a KPI that nobody owns can be redefined when its figures come in, and a baseline without a source cannot "
-            "be checked",
-            "add owner and baseline_source to each primary [[kpi]]",
+            "; ".join(f"no {what}: {', '.join(labels)}" for what, labels in missing.items()),
+            ", and ".join(why[what] for what in missing),
+            f"add {' and '.join(what.replace(' ', '_') for what in missing)} to each primary [[kpi]]",
         )
     owners = ", ".join(dict.fromkeys(str(kpi.owner) for kpi in primary))
     return OWNER.finding("pass", f"owned by {owners}", "each primary KPI has an owner and a baseline source")

@@ -221,5 +221,5 @@ def trained_at_random(evidence: Evidence) -> Finding:
             "add clusters, merge those that are small or unlike the others, or transform the KPI (a few far values)",
         )
     return TRAINED.finding(
-        "pass", observed, "among the untrained the test finds an effect about as rarely as its level says"
+        "pass", observed, "among the untrained the test finds an effect no more often than its level allows"
     )

@@ -111,7 +111,7 @@ def _from_design(empty: Planned, design: StudyDesign, panel: Panel | None) -> Pl
     size = power.cluster_size or (float(sizes.mean()) if len(sizes) else 1.0)
     starts = _spread(trained, waves)
     starts[starts > places.last] = NEVER
-    starts = np.concatenate([starts, np.full(0 if plan.method in ALONE else control or 0, NEVER)])
+    starts = np.concatenate([starts, np.full(control or 0, NEVER)])
     cohorts = _grouped(starts, np.full(len(starts), size))
     return replace(empty, plan=replace(plan, cohorts=cohorts, source=source), notes=tuple(notes))
 
@@ -221,7 +221,8 @@ def _compared(start: Codes, plan: Plan, places: Places) -> Mask:
     trained = (start > max(places.baseline) + ahead) & (start <= last)
     if wait:
         trained &= start + wait <= min(places.followup)
-    return np.asarray(trained | (control & (plan.method not in ALONE)))
+    # Those who are not trained are there also where nobody compares with them: people are picked from among all.
+    return np.asarray(trained | control)
 
 
 def _usable(panel: Panel, plan: Plan, places: Places, linked: Linked) -> Mask:

@@ -34,7 +34,11 @@ def test_names_of_engagement_and_completion(label: str, learning: bool) -> None:
 
 def test_what_is_missing_is_named() -> None:
     found = kpi_owner(Evidence(design=design_of()))
-    assert found.observed == "Monthly sales: no owner and no baseline source"
+    assert found.observed == "no owner: Monthly sales; no baseline source: Monthly sales"
+    # What is there is not blamed.
+    only = kpi_owner(Evidence(design=design_of({"kpi.0.baseline_source": "the CRM"})))
+    assert only.observed == "no owner: Monthly sales"
+    assert "baseline" not in only.message + only.remedy
     named = {"kpi.0.owner": "head of sales", "kpi.0.baseline_source": "the CRM"}
     assert kpi_owner(Evidence(design=design_of(named))).observed == "owned by head of sales"
 
