@@ -165,7 +165,8 @@ def _known_warnings() -> Iterator[None]:
     """Hide three warnings that say nothing of the study.
 
     Two are of dowhy 0.14: it passes `copy`, which pandas 3 no longer reads, and its texts hold `\\s`. Python says the
-    latter once, when it compiles the file: some installers leave that to the first import. The third is of statsmodels: a random part of the units may lose the few of a rare level, whose column is then 0 for all.
+    latter once, when it compiles the file: some installers leave that to the first import. The third is of statsmodels:
+    a random part of the units may lose the few of a rare level, whose column is then 0 for all.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The copy keyword is deprecated", DeprecationWarning, module="dowhy")

@@ -38,7 +38,9 @@ def go_no_go(review: StudyReview) -> GoNoGo:
         said = tuple(f"{one.message}; {one.waived}" for one in waived)
         return GoNoGo("go", f"Go, but {_gates(len(waived), 'that fails is waived', 'that fail are waived')}.", said)
     if not reasons:
-        return GoNoGo("go", "Go: no gate fails.")
+        # Once the data are in there is nothing left to start: what stands is the claim, at whatever grade it has.
+        stands = ", so that the claim stands at its grade" if review.stage == "followup" else ""
+        return GoNoGo("go", f"Go: no gate fails{stands}.")
     if review.stage == "followup":
         return GoNoGo("change", f"Change: {_gates(len(failed))}, so that the claim does not stand.", reasons)
     if any(one.rule == "pays" for one in failed):

@@ -173,12 +173,15 @@ def _from_data(
         return None
     gone = int((~taken).sum())
     if gone and panel.kind == "panel":
-        of_what = f"{gone:,} of {len(units):,} {panel.columns.unit or 'unit'}"
-        notes.append(f"{of_what} are not counted: without a KPI to compare, or in neither arm of this analysis")
+        of = panel.columns.unit or "row"
+        notes.append(
+            f"units that are not counted, without a KPI to compare or in neither arm of this analysis: {gone:,} of "
+            f"{len(units):,} ({of})"
+        )
     cells, sizes, mixed = _clusters(panel, start, taken, places)
     if mixed:
         notes.append(
-            f"{mixed:,} clusters hold units of several starts or of both arms: each part counts as a cluster of its own"
+            f"clusters that hold units of several starts or of both arms: {mixed:,}; each part counts as one of its own"
         )
     weight = units.weight[taken]
     if len(weight) and not np.allclose(weight, weight[0]):

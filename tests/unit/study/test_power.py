@@ -69,7 +69,7 @@ def test_who_has_no_kpi_to_compare_is_not_counted_and_said(make_study: Make) -> 
     for data in (_before(frame), frame):
         found = _power(make_study, data)
         assert _starts(found) == [(3, 20, 20.0), (None, 36, 36.0)]
-        assert any(note.startswith("4 of 60 person are not counted") for note in found.notes)
+        assert any(note.endswith("neither arm of this analysis: 4 of 60 (person)") for note in found.notes)
 
 
 def test_parts_of_a_cluster_that_start_apart_are_counted_apart_and_said(make_study: Make) -> None:
@@ -79,7 +79,7 @@ def test_parts_of_a_cluster_that_start_apart_are_counted_apart_and_said(make_stu
     found = _power(make_study, frame, {"columns.cluster": "team"})
     assert found.plan.trained_clusters == 4
     assert sum(one.units for one in found.plan.cohorts) == 60
-    assert any("1 clusters hold units of several starts" in note for note in found.notes)
+    assert any("clusters that hold units of several starts or of both arms: 1" in note for note in found.notes)
 
 
 def test_who_starts_after_the_follow_up_is_compared_unless_controls_are_never_trained(make_study: Make) -> None:
