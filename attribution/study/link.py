@@ -74,7 +74,7 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
     waiting: list[Any] = []
     for label in timing.followup:
         (over if is_over(label, timing.period, date) else waiting).append(label)
-    panels = {kpi.id: _panel(design, kpi, source.frame) for kpi in design.kpi}
+    panels = {kpi.id: panel_for(design, kpi, source.frame) for kpi in design.kpi}
     periods = next(iter(panels.values())).periods
     not_begun = ""
     if not over:
@@ -104,7 +104,8 @@ def link(design: StudyDesign, source: Source, as_of: datetime.date | None) -> Li
     )
 
 
-def _panel(design: StudyDesign, kpi: Kpi, frame: pd.DataFrame) -> Panel:
+def panel_for(design: StudyDesign, kpi: Kpi, frame: pd.DataFrame) -> Panel:
+    """Return the panel of a KPI, of the columns that a design names."""
     columns = design.columns
     return Panel.from_frame(
         frame,
@@ -169,7 +170,7 @@ def _current(
     if over.all():
         return {name: panels[name] for name in panels if name in wanted}, 0
     frame = source.frame[over]
-    return {kpi.id: _panel(design, kpi, frame) for kpi in design.kpi if kpi.id in wanted}, int((~over).sum())
+    return {kpi.id: panel_for(design, kpi, frame) for kpi in design.kpi if kpi.id in wanted}, int((~over).sum())
 
 
 def _is_later(label: Any, periods: Periods) -> bool:

@@ -16,6 +16,7 @@ from attribution.design.load import load_design
 from attribution.design.schema import StudyDesign
 from attribution.registry import ESTIMATORS, load, options
 from attribution.study.ledger import ledger_of
+from attribution.study.link import panel_for
 from tests.studies import study_text
 
 
@@ -34,23 +35,7 @@ def _load(text: str) -> StudyDesign:
 
 def panel_of(design: StudyDesign, frame: pd.DataFrame) -> at.Panel:
     """Return the panel of a design's first KPI, linked as a run links it."""
-    columns, kpi = design.columns, design.kpi[0]
-    return at.Panel.from_frame(
-        frame,
-        unit=columns.unit,
-        period=columns.period,
-        outcome=kpi.column,
-        adopted=columns.adopted,
-        trained=columns.trained,
-        cluster=columns.cluster,
-        weight=columns.weight,
-        assigned=columns.assigned,
-        covariates=columns.covariates,
-        groups=columns.groups,
-        direction=kpi.direction,
-        scale=kpi.scale,
-        kind=design.data.kind,
-    )
+    return panel_for(design, design.kpi[0], frame)
 
 
 def evidence_of(frame: pd.DataFrame, changes: Mapping[str, Any] | None = None, *, draws: bool = False) -> Evidence:

@@ -1,9 +1,10 @@
+"""The report as a page: one file, every number the file's, every finding, every text escaped."""
+
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +16,14 @@ from attribution.report.claims import compile_claim
 from attribution.report.grades import MECHANISMS
 from attribution.report.html import render
 from attribution.report.results import results
+from tests.unit.report.pages import Page, look_up, require_alone, require_named
 
 ROOT = Path(__file__).resolve().parents[3]
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-
-
-class Page(HTMLParser):
-    """The elements of a page: tags with their attributes, what carries a path, the text; balanced or not."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[tuple[str, str]] = []
-        self.sourced: list[tuple[str, str]] = []
-        self.words: list[str] = []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        self.tags.append((tag, attributes))
-        if tag in VOID:
-            return
-        self.open.append((tag, attributes.get("data-source") or ""))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop()[0] == tag
-
-    def handle_data(self, data: str) -> None:
-        if any(tag == "style" for tag, _ in self.open):
-            return
-        self.words.append(data)
-        for _, source in self.open:
-            if source:
-                self.sourced.append((source, data))
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words)).replace("\u2060", "")
 
 
 def page_of(result: at.StudyResult, previous: dict[str, str] | None = None) -> tuple[str, Page]:
     source = render(result, compile_claim(result), previous)
     return source, Page(source)
-
-
-def look_up(document: Any, path: str) -> Any:
-    """Follow a path; a list is entered by position, or by the name of one of its records."""
-    here = document
-    for part in path.split("."):
-        if isinstance(here, dict):
-            here = here[part]
-        elif part.isdigit():
-            here = here[int(part)]
-        else:
-            here = next(one for one in here if part in {one.get(key) for key in ("term", "method", "name", "id")})
-    return here
 
 
 @pytest.fixture(scope="module")
@@ -93,31 +41,14 @@ Sales = Callable[..., pd.DataFrame]
 
 
 def test_the_page_is_one_file_without_scripts_and_without_anything_to_fetch(michigan_page: tuple[str, Page]) -> None:
-    source, page = michigan_page
-    assert source.startswith("<!DOCTYPE html>")
-    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "form"})
-    for _, attributes in page.tags:
-        assert not [name for name in attributes if name.startswith("on")]
-        for name in ("src", "href", "action", "xlink:href"):
-            assert (attributes.get(name) or "#").startswith("#")
-    assert not re.search(r"url\((?!#)|@import|https?://", source)
-    policies = [one["content"] for tag, one in page.tags if one.get("http-equiv") == "Content-Security-Policy"]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    require_alone(*michigan_page)
 
 
 def test_the_page_has_a_language_a_skip_link_and_named_parts(michigan_page: tuple[str, Page]) -> None:
     _, page = michigan_page
-    assert ("html", {"lang": "en"}) in page.tags
-    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
-    assert len(ids) == len(set(ids))
-    for _, attributes in page.tags:
-        for name in ("aria-labelledby", "href"):
-            for wanted in (attributes.get(name) or "").replace("#", "").split():
-                assert wanted in ids
-    assert [tag for tag, _ in page.tags].count("h1") == 1
+    require_named(page)
     tables = [tag for tag, _ in page.tags].count("table")
     assert tables == [tag for tag, _ in page.tags].count("caption") >= 8
-    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
 
 
 def test_page_one_says_claim_grade_and_tiles(michigan: at.StudyResult, michigan_page: tuple[str, Page]) -> None:
