@@ -60,8 +60,9 @@ lint: install-test
 	$(RUN) mypy
 	$(BIN)/lint-imports --no-logo
 
+# A process for each core, with a thread each; the tests of a file stay together, with what they share.
 test: lint
-	$(RUN) pytest
+	OMP_NUM_THREADS=1 $(RUN) pytest -n auto --dist loadfile
 
 # Longer than make test: the page in a real browser, then two environments of their own.
 test-all: install-test
@@ -79,7 +80,7 @@ test-oldest: install-test
 	$(PIP) install uv
 	$(RUN) uv --quiet venv --clear $(VENV)-oldest --python $(BIN)/python
 	$(RUN) uv --quiet pip install --python $(VENV)-oldest/bin/python --resolution lowest-direct -e '.[test]'
-	$(VENV)-oldest/bin/python -m pytest --ignore=tests/browser
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest --ignore=tests/browser -n auto --dist loadfile
 
 format: install-test
 	$(RUN) ruff check --fix .

@@ -32,7 +32,6 @@ from tests.unit.core.frames import assert_same, read, refused, small
         lambda ids: ids.map(str).astype(object),
         lambda ids: ids.map(lambda value: uuid.UUID(int=value)),
     ],
-    ids=str,
 )
 def test_ids_of_one_type_are_read_and_sorted(convert: Callable[[Any], Any]) -> None:
     frame = small()
