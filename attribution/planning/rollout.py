@@ -51,6 +51,7 @@ def calendars(
     followup: int,
     baseline: int,
     holdback: int = 0,
+    washout: int = 0,
     level: float = 0.95,
     power: float = 0.8,
 ) -> tuple[Calendar, ...]:
@@ -60,7 +61,7 @@ def calendars(
 
     `sizes[n_teams]` are the units of the teams that are assigned at random. At most `capacity` teams start in one
     period, all but `holdback` within `periods` periods from the launch; the KPI is known for `baseline` periods before
-    the launch and `followup` from there on. Candidates are one wave against the held back, waitlists (one wave against
+    the launch and `followup` from there on; the first `washout` of them after a start do not count. Candidates are one wave against the held back, waitlists (one wave against
     those who start later), and waves of even size at even distances. Which team is in which wave is not known yet:
     sizes are spread alike. Raises `MethodError` for numbers that conflict, naming them, and where no calendar has an
     MDE.
@@ -77,9 +78,12 @@ def calendars(
     Source: Hussey & Hughes (2007), Contemporary Clinical Trials 28, for waves as a design; the MDE is `analytic_mde`'s.
     """
     _require_feasible(len(sizes), capacity, periods, followup, baseline, holdback)
+    require_counts(washout=(washout, 0))
     found = []
     for name, starts, counts, stop in _candidates(len(sizes) - holdback, capacity, periods, followup, holdback):
-        plan = _plan(sizes, starts, counts, holdback, baseline, stop)
+        if stop <= washout:
+            continue  # all that is compared would be washout
+        plan = _plan(sizes, starts, counts, baseline, stop, washout)
         require_span(plan, noise)
         try:
             mde = analytic_mde(plan, noise, level=level, power=power)
@@ -150,18 +154,20 @@ def _candidates(
 
 
 def _plan(
-    sizes: Floats, starts: tuple[int, ...], counts: tuple[int, ...], holdback: int, baseline: int, stop: int
+    sizes: Floats, starts: tuple[int, ...], counts: tuple[int, ...], baseline: int, stop: int, washout: int
 ) -> Plan:
     inside = [(start, count) for start, count in zip(starts, counts, strict=True) if start < stop]
     untrained = len(sizes) - sum(count for _, count in inside)
     cohorts = [PlannedCohort(baseline + start, sizes_like(sizes, count)) for start, count in inside]
     if untrained:
         cohorts.append(PlannedCohort(None, sizes_like(sizes, untrained)))
+    single = len(inside) == 1
+    # Two windows leave the washout out of the second; in a rollout each wave has its own.
     return Plan(
-        method="did" if len(inside) == 1 else "staggered",
-        options={},
+        method="did" if single else "staggered",
+        options={} if single or not washout else {"washout": washout},
         cohorts=tuple(cohorts),
         baseline=tuple(range(baseline)),
-        followup=tuple(range(baseline, baseline + stop)),
+        followup=tuple(range(baseline + washout * single, baseline + stop)),
         source="the rollout's calendar",
     )

@@ -185,6 +185,7 @@ def plan_rollout(
         followup=length - lead,
         baseline=before,
         holdback=holdback,
+        washout=design.timing.washout,
         level=design.inference.level,
         power=design.power.power,
     )

@@ -49,3 +49,12 @@ def test_a_conflict_is_named() -> None:
         calendars(np.ones(14), noise, capacity=2, periods=5, followup=4, baseline=4)
     with pytest.raises(MethodError, match="holdback is 14 of 14"):
         calendars(np.ones(14), noise, capacity=2, periods=5, followup=4, baseline=4, holdback=14)
+
+
+def test_what_is_washout_is_not_compared() -> None:
+    noise = Noise(np.eye(8), np.zeros((8, 8)), 0.0, "stated")
+    found = calendars(np.ones(20), noise, capacity=10, periods=4, followup=4, baseline=4, holdback=10, washout=1)
+    one = next(calendar for calendar in found if calendar.name == "one wave")
+    assert one.plan.followup == (5, 6, 7)
+    assert one.mde.std_error**2 == pytest.approx((1 / 4 + 1 / 3) * (2 / 10), rel=1e-9)
+    assert all(calendar.plan.options == {"washout": 1} for calendar in found if calendar.plan.method == "staggered")
