@@ -61,10 +61,10 @@ def calendars(
 
     `sizes[n_teams]` are the units of the teams that are assigned at random. At most `capacity` teams start in one
     period, all but `holdback` within `periods` periods from the launch; the KPI is known for `baseline` periods before
-    the launch and `followup` from there on; the first `washout` of them after a start do not count. Candidates are one wave against the held back, waitlists (one wave against
-    those who start later), and waves of even size at even distances. Which team is in which wave is not known yet:
-    sizes are spread alike. Raises `MethodError` for numbers that conflict, naming them, and where no calendar has an
-    MDE.
+    the launch and `followup` from there on, and the first `washout` periods after a start do not count. Candidates are
+    one wave against the held back, waitlists (one wave against those who start later), and waves of even size at even
+    distances. Which team is in which wave is not known yet: sizes are spread alike. Raises `MethodError` for numbers
+    that conflict, naming them, and where no calendar has an MDE.
 
     Examples
     --------
